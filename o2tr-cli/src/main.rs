@@ -1,0 +1,3 @@
+//! The program `o2tr`.
+
+fn main() {}

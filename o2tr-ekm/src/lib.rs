@@ -1,0 +1,1 @@
+//! Emergency key management: the newest session keys, sealed and durable.

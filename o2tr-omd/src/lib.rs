@@ -1,0 +1,1 @@
+//! Offline message detection: what a received OTR message is.

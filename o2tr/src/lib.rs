@@ -1,0 +1,1 @@
+//! O2TR: Off-the-Record messaging that survives being offline.

@@ -1,0 +1,1 @@
+//! DSA identities with OTR's reading of the digest.

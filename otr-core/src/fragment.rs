@@ -1,0 +1,1 @@
+//! Fragmentation: long lines cut for the network, and put together again.

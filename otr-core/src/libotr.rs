@@ -1,0 +1,1 @@
+//! The files that libotr writes: private keys, fingerprints, instance tags.

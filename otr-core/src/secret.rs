@@ -1,0 +1,117 @@
+//! Secret bytes of a fixed length: wiped on drop, never printed, compared in constant time.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// `N` secret bytes.
+///
+/// Not `Copy` and not `PartialEq`: a copy is a decision ([`Clone`]), a comparison is constant time
+/// ([`ConstantTimeEq`]). `Debug` prints the length only.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct SecretBytes<const N: usize>([u8; N]);
+
+impl<const N: usize> SecretBytes<N> {
+    /// Wraps bytes that the caller already holds. The caller's copy is the caller's to wipe.
+    #[must_use]
+    pub const fn new(bytes: [u8; N]) -> Self {
+        Self(bytes)
+    }
+
+    /// Wraps the first `N` bytes of a longer secret, for example of a hash that is cut short.
+    /// `None` if it is shorter.
+    #[must_use]
+    pub fn from_prefix(bytes: &[u8]) -> Option<Self> {
+        let mut secret = Self([0; N]);
+        secret.0.copy_from_slice(bytes.get(..N)?);
+        Some(secret)
+    }
+
+    /// Draws `N` bytes.
+    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+        let mut secret = Self([0; N]);
+        rng.fill_bytes(&mut secret.0);
+        secret
+    }
+
+    /// The secret itself. Name it at the call, keep it short-lived.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> fmt::Debug for SecretBytes<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBytes<{N}>(..)")
+    }
+}
+
+impl<const N: usize> ConstantTimeEq for SecretBytes<N> {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+#[cfg(feature = "serde")]
+mod serde_impl {
+    use core::fmt;
+
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::ser::SerializeTuple;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::SecretBytes;
+
+    impl<const N: usize> Serialize for SecretBytes<N> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut tuple = serializer.serialize_tuple(N)?;
+            for byte in &self.0 {
+                tuple.serialize_element(byte)?;
+            }
+            tuple.end()
+        }
+    }
+
+    impl<'de, const N: usize> Deserialize<'de> for SecretBytes<N> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Bytes<const N: usize>;
+            impl<'de, const N: usize> Visitor<'de> for Bytes<N> {
+                type Value = SecretBytes<N>;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    write!(f, "{N} bytes")
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                    let mut secret = SecretBytes([0; N]);
+                    for (index, byte) in secret.0.iter_mut().enumerate() {
+                        *byte = seq.next_element()?.ok_or_else(|| Error::invalid_length(index, &self))?;
+                    }
+                    Ok(secret)
+                }
+            }
+            deserializer.deserialize_tuple(N, Bytes::<N>)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_byte() {
+        let secret = SecretBytes::new([0xab; 20]);
+        assert_eq!(format!("{secret:?}"), "SecretBytes<20>(..)");
+    }
+
+    #[test]
+    fn a_prefix_must_be_long_enough() {
+        assert!(SecretBytes::<4>::from_prefix(&[1, 2, 3]).is_none());
+        let secret = SecretBytes::<4>::from_prefix(&[1, 2, 3, 4, 5]).unwrap();
+        assert_eq!(secret.expose(), &[1, 2, 3, 4]);
+    }
+}

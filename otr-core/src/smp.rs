@@ -1,0 +1,1 @@
+//! The Socialist Millionaires' Protocol: do both users know the same secret?

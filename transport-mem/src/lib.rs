@@ -1,0 +1,1 @@
+//! A message server in memory, with seeded faults and a virtual clock.

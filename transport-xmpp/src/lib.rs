@@ -1,0 +1,1 @@
+//! O2TR over XMPP.
