@@ -18,13 +18,29 @@ pub mod text;
 pub mod group;
 pub mod wire;
 
+mod dh;
 pub mod dsa;
 pub mod libotr;
 
+mod ake;
+mod ratchet;
 pub mod smp;
 
+mod peer;
+
+pub use ake::{ExchangeKeys, ExchangeSnapshot, HalfKeys};
 pub use instance::InstanceTag;
+pub use peer::{
+    ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, Line, MAX_HELD_TEXTS, Message, Offer,
+    OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection, SendError, SessionSnapshot,
+    SessionView, Settings, SmpSendError, State, decode_data,
+};
 pub use policy::Policy;
+pub use ratchet::{
+    Accepted, DataKeys, DirectionKeys, GapClosed, KeyPairSnapshot, Leap, MacKey, Origin, PairKeysSnapshot,
+    PairSnapshot, Probe, ReceivePolicy, RestoreError, RetainedPair, RetainedSnapshot, RevealedMacKey, RingSnapshot,
+    SealError, SessionId,
+};
 pub use secret::SecretBytes;
 pub use time::Timestamp;
 pub use version::Version;

@@ -18,3 +18,5 @@ pub const MAX_ASSEMBLIES: usize = 8;
 pub const MAX_FRAGMENT_BYTES: usize = 2 * MAX_MESSAGE_LEN;
 /// MPIs in one SMP payload: message 2 has 11.
 pub const MAX_SMP_MPIS: usize = 16;
+/// Sessions of one peer, over all its devices and keys.
+pub const MAX_SESSIONS: usize = 32;

@@ -20,13 +20,19 @@ impl<const N: usize> SecretBytes<N> {
         Self(bytes)
     }
 
-    /// Wraps the first `N` bytes of a longer secret, for example of a hash that is cut short.
-    /// `None` if it is shorter.
+    /// The first `M` bytes. `M` must not exceed `N`: that is checked at compile time.
     #[must_use]
-    pub fn from_prefix(bytes: &[u8]) -> Option<Self> {
-        let mut secret = Self([0; N]);
-        secret.0.copy_from_slice(bytes.get(..N)?);
-        Some(secret)
+    pub fn truncated<const M: usize>(&self) -> SecretBytes<M> {
+        self.window::<M, 0>()
+    }
+
+    /// `M` bytes from `START` on. The range must lie inside: that is checked at compile time.
+    #[must_use]
+    pub fn window<const M: usize, const START: usize>(&self) -> SecretBytes<M> {
+        const { assert!(START + M <= N) };
+        let mut part = SecretBytes([0; M]);
+        part.0.copy_from_slice(&self.0[START..START + M]);
+        part
     }
 
     /// Draws `N` bytes.
@@ -109,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_must_be_long_enough() {
-        assert!(SecretBytes::<4>::from_prefix(&[1, 2, 3]).is_none());
-        let secret = SecretBytes::<4>::from_prefix(&[1, 2, 3, 4, 5]).unwrap();
-        assert_eq!(secret.expose(), &[1, 2, 3, 4]);
+    fn a_window_is_cut_where_asked() {
+        let secret = SecretBytes::new([1, 2, 3, 4, 5]);
+        assert_eq!(secret.truncated::<2>().expose(), &[1, 2]);
+        assert_eq!(secret.window::<2, 3>().expose(), &[4, 5]);
     }
 }

@@ -23,6 +23,9 @@ pub enum DecodeError {
     /// A value that the protocol forbids, for example a group element outside 2..=p-2 or keyid 0.
     #[error("{0} has a forbidden value")]
     Value(&'static str),
+    /// A receiver instance tag of 1 to 0xff: addressed to nobody.
+    #[error("the receiver instance tag {0} is reserved")]
+    ReceiverTag(u32),
     /// A version this crate does not speak.
     #[error("version {0} is not spoken here")]
     Version(u16),
@@ -214,6 +217,20 @@ impl Writer {
         #[expect(clippy::cast_possible_truncation, reason = "callers cap their data far below 4 GiB")]
         self.int(bytes.len() as u32);
         self.raw(bytes);
+    }
+
+    /// DATA that is written in place by `write` and then changed in place by `finish`, without a second buffer.
+    pub(crate) fn data_with(&mut self, write: impl FnOnce(&mut Self), finish: impl FnOnce(&mut [u8])) {
+        let start = self.bytes.len();
+        self.int(0);
+        write(self);
+        let (_, tail) = self.bytes.split_at_mut(start);
+        if let Some((length, data)) = tail.split_first_chunk_mut::<4>() {
+            #[expect(clippy::cast_possible_truncation, reason = "callers cap their data far below 4 GiB")]
+            let value = data.len() as u32;
+            *length = value.to_be_bytes();
+            finish(data);
+        }
     }
 
     /// MPI of a big-endian value; leading zeros are cut.

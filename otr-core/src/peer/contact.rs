@@ -1,0 +1,116 @@
+//! The AKE with each device of the peer.
+
+use std::sync::Arc;
+
+use super::Peer;
+use crate::ake::{Committed, Exchange, Reply};
+use crate::limits::MAX_INSTANCES;
+use crate::text;
+use crate::wire::{Codec, Header, Route, Writer};
+use crate::{InstanceTag, Timestamp, Version};
+
+use super::Line;
+
+/// A device of the peer that has taken part in an AKE.
+#[derive(Debug)]
+pub(super) struct Contact {
+    /// `None`: version 2.
+    pub(super) instance: Option<InstanceTag>,
+    pub(super) exchange: Exchange,
+    /// To which tag our last commit went: a repetition must be the same bytes.
+    pub(super) commit_to: Option<InstanceTag>,
+    /// It has answered our open commit already, so it has no second try.
+    pub(super) answered_open_commit: bool,
+    /// How far the counter of the next session leaps, because this exchange was restored from a store.
+    pub(super) leap: u64,
+    /// The Reveal Signature that completed the last AKE and our answer, until the peer has shown that it
+    /// received it.
+    pub(super) last_signature: Option<LastSignature>,
+    /// When a standing exchange is taken up again, and how often it was already.
+    pub(super) retry: Option<Retry>,
+    pub(super) last_heard: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LastSignature {
+    /// SHA-256 of the body of the Reveal Signature.
+    pub(super) answers: [u8; 32],
+    pub(super) line: Arc<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) at: Timestamp,
+    pub(super) attempt: u32,
+}
+
+/// Our D-H Commit to whoever answers.
+#[derive(Debug)]
+pub(super) struct OpenCommit {
+    pub(super) version: Version,
+    pub(super) committed: Committed,
+    pub(super) sent: Timestamp,
+    pub(super) leap: u64,
+}
+
+impl Contact {
+    fn new(instance: Option<InstanceTag>, now: Timestamp) -> Self {
+        Self {
+            instance,
+            exchange: Exchange::None,
+            commit_to: None,
+            answered_open_commit: false,
+            leap: 0,
+            last_signature: None,
+            retry: None,
+            last_heard: now,
+        }
+    }
+
+    pub(super) const fn version(&self) -> Version {
+        if self.instance.is_some() { Version::V3 } else { Version::V2 }
+    }
+}
+
+impl Peer {
+    /// The contact of an instance; `None` if it has never taken part in an AKE.
+    pub(super) fn contact(&self, instance: Option<InstanceTag>) -> Option<&Contact> {
+        self.contacts.iter().find(|contact| contact.instance == instance)
+    }
+
+    /// The contact of an instance, made when missing. If there are too many, the one that is not needed for a
+    /// session and was silent for longest makes room; if all are needed, the newcomer is not taken.
+    pub(super) fn contact_mut(&mut self, instance: Option<InstanceTag>, now: Timestamp) -> Option<&mut Contact> {
+        if self.contact(instance).is_none() {
+            if self.contacts.len() >= MAX_INSTANCES {
+                let idle = self
+                    .contacts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, contact)| !self.sessions.iter().any(|s| s.id().instance == contact.instance))
+                    .min_by_key(|(_, contact)| contact.last_heard)
+                    .map(|(index, _)| index)?;
+                self.contacts.swap_remove(idle);
+            }
+            self.contacts.push(Contact::new(instance, now));
+        }
+        self.contacts.iter_mut().find(|contact| contact.instance == instance)
+    }
+
+    /// Whether an instance may be spoken to: it has a session or took part in an AKE.
+    pub(super) fn knows(&self, instance: Option<InstanceTag>) -> bool {
+        self.contact(instance).is_some() || self.sessions.iter().any(|session| session.id().instance == instance)
+    }
+
+    /// A message of the AKE as a line.
+    pub(super) fn ake_line(&self, version: Version, receiver: Option<InstanceTag>, reply: &Reply) -> Line {
+        let route = match version {
+            Version::V2 => Route::V2,
+            Version::V3 => Route::V3 { sender: self.own_instance(), receiver },
+        };
+        let mut writer = Writer::with_capacity(reply.body.len() + 11);
+        Header { route, kind: reply.kind }.encode(&mut writer);
+        writer.raw(&reply.body);
+        Line { bytes: text::armour(&writer.into_bytes()), route: Some(route) }
+    }
+}

@@ -1,0 +1,117 @@
+//! The keys of one pair (own key, peer's key), section "Data message", "computing keys".
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+
+use crate::SecretBytes;
+use crate::dh::{DhKeyPair, SharedSecret, hmac_sha1};
+use crate::group::GroupElement;
+use crate::wire::MAC_LEN;
+use sha1::{Digest, Sha1};
+
+/// All keys of a pair. Which direction is which follows from the two public keys of the pair itself.
+#[derive(Clone)]
+pub struct DataKeys {
+    /// What we encrypt with.
+    pub sending: DirectionKeys,
+    /// What the peer encrypts with.
+    pub receiving: DirectionKeys,
+    /// The extra symmetric key of TLV 8, the same on both sides.
+    pub extra: SecretBytes<32>,
+}
+
+/// The keys of one direction of a pair.
+#[derive(Clone)]
+pub struct DirectionKeys {
+    /// AES-128 key.
+    pub cipher: SecretBytes<16>,
+    /// HMAC-SHA1 key: SHA-1 of the AES key.
+    pub mac: MacKey,
+}
+
+/// A MAC key that authenticates. It must never be sent; see [`RevealedMacKey`].
+#[derive(Clone)]
+pub struct MacKey(SecretBytes<MAC_LEN>);
+
+/// A MAC key that authenticates no more, so that it may be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RevealedMacKey([u8; MAC_LEN]);
+
+impl DataKeys {
+    pub(crate) fn of_pair(ours: &DhKeyPair, theirs: &GroupElement) -> Self {
+        Self::derive(&ours.agree(theirs), ours.public() > theirs)
+    }
+
+    /// `high`: our public key of the pair is the greater one.
+    pub(crate) fn derive(secret: &SharedSecret, high: bool) -> Self {
+        let (ours, theirs) = if high { (1, 2) } else { (2, 1) };
+        Self {
+            sending: DirectionKeys::derive(secret, ours),
+            receiving: DirectionKeys::derive(secret, theirs),
+            extra: secret.h2(0xff),
+        }
+    }
+}
+
+impl DirectionKeys {
+    fn derive(secret: &SharedSecret, label: u8) -> Self {
+        let cipher = secret.h1(label).truncated::<16>();
+        let mac = MacKey::of_cipher(&cipher);
+        Self { cipher, mac }
+    }
+}
+
+impl MacKey {
+    pub(crate) fn of_cipher(cipher: &SecretBytes<16>) -> Self {
+        Self(SecretBytes::new(Sha1::digest(cipher.expose()).into()))
+    }
+
+    pub(crate) fn authenticate(&self, message: &[u8]) -> [u8; MAC_LEN] {
+        hmac_sha1(self.0.expose(), message)
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], authenticator: &[u8; MAC_LEN]) -> bool {
+        self.authenticate(message).ct_eq(authenticator).into()
+    }
+
+    /// Gives the key up for publication. The pair it belongs to must be gone.
+    pub(crate) fn reveal(self) -> RevealedMacKey {
+        RevealedMacKey(*self.0.expose())
+    }
+
+    /// The key itself, for tools that show or check it.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; MAC_LEN] {
+        self.0.expose()
+    }
+}
+
+impl RevealedMacKey {
+    /// The 20 bytes that are published.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; MAC_LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DataKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sending: _, receiving: _, extra: _ } = self;
+        f.write_str("DataKeys(..)")
+    }
+}
+
+impl fmt::Debug for DirectionKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cipher: _, mac: _ } = self;
+        f.write_str("DirectionKeys(..)")
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(..)")
+    }
+}
