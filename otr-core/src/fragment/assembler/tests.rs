@@ -202,13 +202,15 @@ fn abandoned_lines_make_room_for_new_ones() {
 fn large_lines_make_room_before_small_ones() {
     let share = vec![b'x'; MAX_FRAGMENT_BYTES / MAX_ASSEMBLIES];
     let large = vec![b'x'; MAX_MESSAGE_LEN];
+    let (first, second) = share.split_at(share.len() / 2);
     let mut assembler = Assembler::new();
-    assembler.push(fragment(0x100, 1, 2, &share));
-    for sender in 0x101..0x180 {
+    assembler.push(fragment(0x100, 1, 3, first));
+    assembler.push(fragment(0x100, 2, 3, second));
+    for sender in 0x101..0x108 {
         assembler.push(fragment(sender, 1, 2, &large));
-        assembler.push(fragment(0x100, 1, 2, &share));
+        assert!(assembler.held_bytes() <= MAX_FRAGMENT_BYTES);
     }
-    assert_eq!(assembler.push(fragment(0x100, 2, 2, b"")), complete(&share));
+    assert_eq!(assembler.push(fragment(0x100, 3, 3, b"")), complete(&share));
 }
 
 #[test]
