@@ -16,8 +16,8 @@
 //!           result
 //! ```
 //!
-//! Every value carries a proof that it was made as the protocol says ([`proof`]); the arithmetic of a step
-//! stands in [`step`], the order of steps in [`Smp`]. A session owns one [`Smp`], and only while it is
+//! Every value carries a proof that it was made as the protocol says (`proof`); the arithmetic of a step
+//! stands in `step`, the order of steps in [`Smp`]. A session owns one [`Smp`], and only while it is
 //! encrypted.
 
 mod error;

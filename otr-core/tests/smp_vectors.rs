@@ -3,7 +3,7 @@
 //!
 //! The files are those of `tests/vectors`, or of the directory that `OTR_VECTORS` names.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -206,7 +206,7 @@ impl Replay<'_> {
 
     fn bytes(&self, name: &str) -> Vec<u8> {
         let text = self.text(name);
-        hex::decode(if text.len() % 2 == 0 { text.to_owned() } else { format!("0{text}") }).unwrap()
+        hex::decode(if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") }).unwrap()
     }
 }
 
