@@ -3,15 +3,22 @@
 //! All arithmetic modulo p and q of the crate stands here. Operations on secrets are constant time in
 //! their values; the length in bytes of an exponent is public.
 
-use crypto_bigint::{Odd, U1536};
+use crypto_bigint::modular::BoxedMontyForm;
+use crypto_bigint::{BoxedUint, Odd, U1536};
+use zeroize::Zeroizing;
 
+mod comb;
 mod element;
 mod exponent;
 mod residue;
+mod straus;
 
 pub use element::GroupElement;
+
+pub(crate) use comb::{Comb, Shape};
 pub(crate) use exponent::ExponentModQ;
 pub(crate) use residue::Residue;
+pub(crate) use straus::product_of_powers;
 
 /// Bytes of a group element at full length.
 pub const ELEMENT_LEN: usize = 192;
@@ -35,3 +42,11 @@ const Q: Odd<U1536> = Odd::<U1536>::from_be_hex("\
 f7ca8cd9e69d218d98158536f92f8a1ba7f09ab6b6a8e122f242dabb312f3f637a262174d31bf6b585ffae5b7a035bf6\
 f71c35fdad44cfd2d74f9208be258ff324943328f6722d9ee1003e5c50b1df82cc6d241b0e2ae9cd348b1fd47e9267af\
 c1b2ae91ee51d6cb0e3179ab1042a95dcf6a9483b84b4b36b3861aa7255e4c0278ba36046511b993ffffffffffffffff");
+
+/// base^exponent for big-endian bytes, modulo whatever the base's modulus is. Time depends on the length of
+/// `exponent` only.
+pub(crate) fn power(base: &BoxedMontyForm, exponent: &[u8]) -> BoxedMontyForm {
+    let bits = u32::try_from(exponent.len() * 8).unwrap_or(u32::MAX);
+    let exponent = Zeroizing::new(BoxedUint::from_be_slice_truncated(exponent, bits));
+    base.pow_bounded_exp(&exponent, bits)
+}
