@@ -10,9 +10,10 @@ mod snapshot;
 
 pub use accepted::{Accepted, GapClosed, ReceivePolicy};
 pub use keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
-pub(crate) use retained::ReadBack;
 pub use retained::{Origin, Probe, RetainedPair, SessionId};
 pub(crate) use ring::{KeyRing, Opened, Refused};
 pub(crate) use seal::Letter;
 pub use seal::SealError;
-pub use snapshot::{KeyPairSnapshot, Leap, PairKeysSnapshot, PairSnapshot, RestoreError, RetainedSnapshot, RingSnapshot};
+pub use snapshot::{
+    KeyPairSnapshot, Leap, PairKeysSnapshot, PairSnapshot, RestoreError, RetainedSnapshot, RingSnapshot,
+};

@@ -139,9 +139,7 @@ impl Exchange {
             Self::AwaitingDhKey(committed) if committed.outranks(&commit) => {
                 Step { next: self.clone(), reply: Some(committed.reply()), completed: None }
             }
-            Self::AwaitingRevealSignature(answered) => {
-                Answered { ours: answered.ours.clone(), commit }.into_step()
-            }
+            Self::AwaitingRevealSignature(answered) => Answered { ours: answered.ours.clone(), commit }.into_step(),
             Self::None | Self::AwaitingDhKey(_) | Self::AwaitingSignature(_) => {
                 Answered { ours: DhKeyPair::generate(rng), commit }.into_step()
             }
@@ -149,7 +147,12 @@ impl Exchange {
     }
 
     /// D-H Key.
-    pub(crate) fn handle_key(&self, key: DhKey, identity: &PrivateKey, rng: &mut dyn CryptoRng) -> Result<Step, Refusal> {
+    pub(crate) fn handle_key(
+        &self,
+        key: DhKey,
+        identity: &PrivateKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Step, Refusal> {
         match self {
             Self::AwaitingDhKey(committed) => Ok(committed.reveal(key.gy, identity, rng)?),
             Self::AwaitingSignature(revealed) if revealed.gy == key.gy => {
@@ -234,7 +237,12 @@ impl Answered {
         Step { next: Exchange::AwaitingRevealSignature(self), reply, completed: None }
     }
 
-    fn complete(&self, message: &RevealSignature, identity: &PrivateKey, rng: &mut dyn CryptoRng) -> Result<Step, Fault> {
+    fn complete(
+        &self,
+        message: &RevealSignature,
+        identity: &PrivateKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Step, Fault> {
         let mut encoded = Zeroizing::new(self.commit.encrypted_gx.clone());
         aes_ctr(&message.r, 0, &mut encoded);
         let hash: [u8; 32] = Sha256::digest(&*encoded).into();

@@ -31,7 +31,8 @@ impl ExchangeKeys {
     pub(crate) fn derive(secret: &SharedSecret) -> Self {
         let ciphers = secret.h2(0x01);
         let reveal = HalfKeys { cipher: ciphers.window::<16, 0>(), binding: secret.h2(0x02), outer: secret.h2(0x03) };
-        let signature = HalfKeys { cipher: ciphers.window::<16, 16>(), binding: secret.h2(0x04), outer: secret.h2(0x05) };
+        let signature =
+            HalfKeys { cipher: ciphers.window::<16, 16>(), binding: secret.h2(0x04), outer: secret.h2(0x05) };
         Self { ssid: *secret.h2(0x00).truncated::<8>().expose(), reveal, signature }
     }
 }

@@ -19,7 +19,10 @@ impl Peer {
         };
         self.emit(Event::Rejected(Rejected { reason, ignorable, route: Some(route) }));
         let unreadable = matches!(reason, Rejection::Unreadable { .. } | Rejection::Replay { .. });
-        if unreadable && !ignorable && let Some(texts) = &self.settings.error_replies {
+        if unreadable
+            && !ignorable
+            && let Some(texts) = &self.settings.error_replies
+        {
             let line = text::error_line(&texts.unreadable);
             self.transmit_text(line);
         }

@@ -81,7 +81,8 @@ impl Peer {
         };
         match step {
             Ok(step) => self.take_step(header, body, &exchange, step, now, rng),
-            Err(Refusal::Stray) if header.kind == MessageType::RevealSignature && self.repeat_signature(instance, body) => {}
+            Err(Refusal::Stray)
+                if header.kind == MessageType::RevealSignature && self.repeat_signature(instance, body) => {}
             Err(Refusal::Stray) => self.reject_on(route, Rejection::AkeStray),
             Err(Refusal::Fault(Fault::Reflected)) => self.reject_on(route, Rejection::Reflected),
             // libotr is silent here, and so is the event: it may be a late message of an AKE we dropped.

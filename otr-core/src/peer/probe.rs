@@ -2,7 +2,7 @@
 
 use super::{Message, Peer, Rejection};
 use crate::fragment::{FragmentHeader, SplitError, split};
-use crate::ratchet::{Probe, ReadBack, RetainedPair, SessionId};
+use crate::ratchet::{Probe, RetainedPair, SessionId};
 use crate::text::{self, Line as Text};
 use crate::wire::{Content, DataMessage, Route};
 
@@ -39,7 +39,7 @@ impl RetainedPair {
     /// # Errors
     /// Why it was refused; nothing has changed then.
     pub fn read(&mut self, message: &DataMessage<'_>) -> Result<Message, Rejection> {
-        let ReadBack { plaintext, gap: _ } = self.open(message).map_err(Rejection::from)?;
+        let plaintext = self.open(message).map_err(Rejection::from)?;
         Ok(Message {
             session: self.origin().session,
             flags: message.flags,

@@ -6,7 +6,7 @@ use super::{Event, Offer, Peer, Rejected, Rejection};
 use crate::fragment::{Assembled, FragmentError, RawFragment, parse_fragment};
 use crate::text::{self, Encoded, Kind, Line as Text, Versions};
 use crate::wire::{Codec, DataMessage, DecodeError, Header, MessageType, Reader, Route};
-use crate::{Policy, Timestamp, Version};
+use crate::{Policy, Timestamp};
 
 impl Peer {
     /// Takes a line from the network. Whatever it is, it leads to outputs, never to an error; a line that is
@@ -17,7 +17,11 @@ impl Peer {
         }
         match text::classify(line) {
             Text::Fragment(fragment) => self.handle_fragment(fragment, now, rng),
-            whole => self.handle_whole(line, whole, now, rng),
+            Text::Plain => self.handle_whole(line, Text::Plain, now, rng),
+            marked => {
+                self.assembler.handle_unfragmented();
+                self.handle_whole(line, marked, now, rng);
+            }
         }
     }
 
@@ -25,12 +29,13 @@ impl Peer {
         let fragment = match parse_fragment(raw, self.own_instance()) {
             Ok(fragment) => fragment,
             Err(FragmentError::OtherInstance(_)) => return self.reject(Rejection::OtherInstance),
-            Err(_) => return self.reject(Rejection::Fragment),
+            Err(FragmentError::ReservedSender(_) | FragmentError::Tags) => return self.reject_malformed(&[]),
+            Err(_) => return self.reject_quietly(Rejection::Fragment),
         };
         match self.assembler.push(fragment) {
             Assembled::Complete(line) => self.handle_whole(&line, text::classify_reassembled(&line), now, rng),
             Assembled::Stored => {}
-            Assembled::Ignored(_) | Assembled::Dropped(_) => self.reject(Rejection::Fragment),
+            Assembled::Ignored(_) | Assembled::Dropped(_) => self.reject_quietly(Rejection::Fragment),
         }
     }
 
@@ -100,10 +105,9 @@ impl Peer {
         }
         match header.kind {
             MessageType::Data => self.handle_data(&message, header.route, now, rng),
-            MessageType::DhCommit
-            | MessageType::DhKey
-            | MessageType::RevealSignature
-            | MessageType::Signature => self.handle_ake(header, reader.rest(), now, rng),
+            MessageType::DhCommit | MessageType::DhKey | MessageType::RevealSignature | MessageType::Signature => {
+                self.handle_ake(header, reader.rest(), now, rng)
+            }
         }
     }
 
@@ -139,10 +143,5 @@ impl Peer {
     /// For what a user need not see.
     pub(super) fn reject_quietly(&mut self, reason: Rejection) {
         self.emit(Event::Rejected(Rejected { reason, ignorable: true, route: None }));
-    }
-
-    /// The versions that a policy lets us name to the peer, best first.
-    pub(super) fn best_version(&self) -> Option<Version> {
-        [Version::V3, Version::V2].into_iter().find(|version| self.settings.policy.allows(*version))
     }
 }

@@ -120,7 +120,8 @@ impl Peer {
     ) -> Result<SecretBytes<32>, SendError> {
         let value = [&usage.to_be_bytes(), data].concat();
         let tlv = Tlv::new(tlv_type::EXTRA_KEY, value).ok_or(SendError::TooMuchData(data.len()))?;
-        let key = self.session(id).and_then(|session| session.live()).ok_or(SendError::NoSession)?.ring.sending_extra_key();
+        let key =
+            self.session(id).and_then(|session| session.live()).ok_or(SendError::NoSession)?.ring.sending_extra_key();
         self.send_silent(id, &[tlv], now)?;
         Ok(key)
     }

@@ -261,9 +261,12 @@ impl OpenCommitSnapshot {
 
     fn restore(self, leap: u64) -> Result<OpenCommit, RestoreError> {
         match Exchange::restore(self.exchange) {
-            Ok(Exchange::AwaitingDhKey(committed)) => {
-                Ok(OpenCommit { version: self.version, committed, sent: self.sent, leap: self.leap.saturating_add(leap) })
-            }
+            Ok(Exchange::AwaitingDhKey(committed)) => Ok(OpenCommit {
+                version: self.version,
+                committed,
+                sent: self.sent,
+                leap: self.leap.saturating_add(leap),
+            }),
             Ok(_) | Err(_) => Err(RestoreError("open commit")),
         }
     }

@@ -17,10 +17,10 @@ pub enum ReceivePolicy {
 }
 
 /// How many intervals of accepted counters a pair remembers. Then the lowest gap closes.
-pub const MAX_INTERVALS: usize = 32;
+pub(super) const MAX_INTERVALS: usize = 32;
 
 /// For how many of the newest counters of a pair the authenticator is remembered.
-pub const MAX_AUTHENTICATORS: usize = 64;
+pub(super) const MAX_AUTHENTICATORS: usize = 64;
 
 /// Bytes of an authenticator that are remembered.
 const AUTHENTICATOR_PREFIX: usize = 8;
@@ -162,10 +162,7 @@ impl Accepted {
             _ => true,
         });
         let ordered = self.intervals.iter().all(|&(first, last)| first >= 1 && first <= last);
-        apart
-            && ordered
-            && self.intervals.len() <= MAX_INTERVALS
-            && self.authenticators.len() <= MAX_AUTHENTICATORS
+        apart && ordered && self.intervals.len() <= MAX_INTERVALS && self.authenticators.len() <= MAX_AUTHENTICATORS
     }
 }
 

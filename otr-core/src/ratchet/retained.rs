@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use super::accepted::{Accepted, Freshness, GapClosed, ReceivePolicy};
+use super::accepted::{Accepted, Freshness, ReceivePolicy};
 use super::keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
 use super::ring::Refused;
 use crate::dh::aes_ctr;
@@ -72,12 +72,6 @@ impl SessionId {
     }
 }
 
-/// What a retained pair read.
-pub(crate) struct ReadBack {
-    pub(crate) plaintext: Zeroizing<Vec<u8>>,
-    pub(crate) gap: Option<GapClosed>,
-}
-
 impl RetainedPair {
     pub(crate) fn new(origin: Origin, keyids: (u32, u32), keys: &DataKeys, accepted: Accepted) -> Self {
         let DirectionKeys { cipher, mac } = keys.receiving.clone();
@@ -128,17 +122,18 @@ impl RetainedPair {
     }
 
     /// Reads `message` and records its counter; changes nothing else anywhere.
-    pub(crate) fn open(&mut self, message: &DataMessage<'_>) -> Result<ReadBack, Refused> {
+    pub(crate) fn open(&mut self, message: &DataMessage<'_>) -> Result<Zeroizing<Vec<u8>>, Refused> {
         match self.probe(message) {
             Probe::Fresh => {}
             Probe::KeyidsOut => return Err(Refused::KeyidsOut),
             Probe::BadMac => return Err(Refused::BadMac),
             Probe::Seen { same } => return Err(Refused::Seen { same }),
         }
-        let gap = self.accepted.insert(message.counter, &message.authenticator, ReceivePolicy::Window);
+        // A gap that closes here is not worth an event: the pair is about to go as a whole.
+        let _ = self.accepted.insert(message.counter, &message.authenticator, ReceivePolicy::Window);
         let mut plaintext = Zeroizing::new(message.encrypted.to_vec());
         aes_ctr(&self.cipher, message.counter, &mut plaintext);
-        Ok(ReadBack { plaintext, gap })
+        Ok(plaintext)
     }
 
     /// Ends the pair. The MAC key comes out for revealing if it has verified anything.

@@ -178,7 +178,11 @@ impl KeyRing {
 
     /// Ends the ring. Policy Window: every pair under which something of the peer may still be under way.
     /// Policy Strict: none; used MAC keys move to the list that is returned second.
-    pub(crate) fn dissolve(mut self, policy: ReceivePolicy, origin: &Origin) -> (Vec<RetainedPair>, VecDeque<RevealedMacKey>) {
+    pub(crate) fn dissolve(
+        mut self,
+        policy: ReceivePolicy,
+        origin: &Origin,
+    ) -> (Vec<RetainedPair>, VecDeque<RevealedMacKey>) {
         let retired = self.leave([(0, 0), (0, 1), (1, 0), (1, 1)], policy, origin);
         (retired, core::mem::take(&mut self.reveal))
     }
@@ -277,7 +281,12 @@ impl KeyRing {
 
     /// Deals with pairs that are about to be forgotten: their MAC keys are revealed (Strict), or the pairs
     /// stay readable (Window).
-    fn leave<const N: usize>(&mut self, places: [Place; N], policy: ReceivePolicy, origin: &Origin) -> Vec<RetainedPair> {
+    fn leave<const N: usize>(
+        &mut self,
+        places: [Place; N],
+        policy: ReceivePolicy,
+        origin: &Origin,
+    ) -> Vec<RetainedPair> {
         let mut retired = Vec::new();
         for place in places {
             let used = self.pair(place).accepted.is_used();

@@ -84,9 +84,12 @@ impl KeyRing {
             counter,
         };
         head.encode(&mut writer);
-        writer.data_with(|writer| Content::write(letter.text, letter.tlvs, writer), |data| {
-            aes_ctr(&keys.sending.cipher, counter, data);
-        });
+        writer.data_with(
+            |writer| Content::write(letter.text, letter.tlvs, writer),
+            |data| {
+                aes_ctr(&keys.sending.cipher, counter, data);
+            },
+        );
         let authenticator = keys.sending.mac.authenticate(writer.as_bytes());
         writer.raw(&authenticator);
         writer.data_with(|writer| self.reveal.iter().for_each(|key| writer.raw(key.as_bytes())), |_| {});

@@ -111,7 +111,8 @@ pub struct RestoreError(pub(crate) &'static str);
 
 impl KeyRing {
     pub(crate) fn snapshot(&self) -> RingSnapshot {
-        let Self { our_keyid, ours, their_keyid, their_newest, their_previous, pairs, counter, uses, epochs, reveal } = self;
+        let Self { our_keyid, ours, their_keyid, their_newest, their_previous, pairs, counter, uses, epochs, reveal } =
+            self;
         let [our_newest, our_previous] = ours;
         RingSnapshot {
             our_keyid: *our_keyid,
