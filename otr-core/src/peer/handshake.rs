@@ -191,6 +191,7 @@ impl Peer {
     fn establish(&mut self, route: Route, completed: Completed, leap: u64, now: Timestamp, rng: &mut dyn CryptoRng) {
         let Completed { ssid, revealed, their_key, their_keyid, their_dh, ours, secret } = completed;
         let fingerprint = their_key.fingerprint();
+        let exporter = secret.h2(0xfe);
         let id = SessionId { version: route.version(), instance: route.sender(), fingerprint };
         let mut ring = KeyRing::new((FIRST_KEYID, ours), (their_keyid, their_dh), &secret, leap, rng);
         let before = self.sessions.iter().position(|session| session.id() == id);
@@ -219,7 +220,7 @@ impl Peer {
             last_text,
         });
         self.evict_sessions();
-        self.emit(Event::Established(Established { session: id, ssid, revealed, renewed }));
+        self.emit(Event::Established(Established { session: id, ssid, revealed, renewed, exporter }));
         self.resend_after(id, now);
         self.release_held(id, now);
     }

@@ -128,6 +128,9 @@ pub struct Established {
     pub revealed: bool,
     /// The session was encrypted before, with the same key of the peer.
     pub renewed: bool,
+    /// A secret that both sides can derive from this AKE alone, for use outside this protocol:
+    /// SHA-256 over 0xfe and the MPI of s.
+    pub exporter: SecretBytes<32>,
 }
 
 /// A refused line.

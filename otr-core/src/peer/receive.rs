@@ -1,5 +1,7 @@
 //! A line arrives: what is it, and who deals with it?
 
+use std::borrow::Cow;
+
 use rand_core::CryptoRng;
 
 use super::{Event, Offer, Peer, Rejected, Rejection};
@@ -15,28 +17,42 @@ impl Peer {
         if !self.settings.policy.is_on() {
             return self.emit(Event::Plaintext { text: line.to_vec(), unexpected: false });
         }
+        if let Some(whole) = self.reassemble(line) {
+            self.handle_whole(&whole, text::classify_reassembled(&whole), now, rng);
+        }
+    }
+
+    /// The first half of [`Peer::handle_line`], for an embedder that looks at whole lines before it hands them
+    /// on: a line that is no fragment comes back as it is, the last fragment of a line brings all of it. `None`
+    /// while pieces are missing, or for a fragment that is refused (an event tells).
+    pub fn reassemble<'a>(&mut self, line: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         match text::classify(line) {
-            Text::Fragment(fragment) => self.handle_fragment(fragment, now, rng),
-            Text::Plain => self.handle_whole(line, Text::Plain, now, rng),
-            marked => {
+            Text::Fragment(fragment) => self.take_fragment(fragment).map(Cow::Owned),
+            Text::Plain => Some(Cow::Borrowed(line)),
+            Text::Tagged { .. }
+            | Text::Query { .. }
+            | Text::Error { .. }
+            | Text::Encoded(_)
+            | Text::VersionOne
+            | Text::Unknown { .. } => {
                 self.assembler.handle_unfragmented();
-                self.handle_whole(line, marked, now, rng);
+                Some(Cow::Borrowed(line))
             }
         }
     }
 
-    fn handle_fragment(&mut self, raw: RawFragment<'_>, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let fragment = match parse_fragment(raw, self.own_instance()) {
-            Ok(fragment) => fragment,
-            Err(FragmentError::OtherInstance(_)) => return self.reject(Rejection::OtherInstance),
-            Err(FragmentError::ReservedSender(_) | FragmentError::Tags) => return self.reject_malformed(&[]),
-            Err(_) => return self.reject_quietly(Rejection::Fragment),
-        };
-        match self.assembler.push(fragment) {
-            Assembled::Complete(line) => self.handle_whole(&line, text::classify_reassembled(&line), now, rng),
-            Assembled::Stored => {}
-            Assembled::Ignored(_) | Assembled::Dropped(_) => self.reject_quietly(Rejection::Fragment),
+    fn take_fragment(&mut self, raw: RawFragment<'_>) -> Option<Vec<u8>> {
+        match parse_fragment(raw, self.own_instance()) {
+            Ok(fragment) => match self.assembler.push(fragment) {
+                Assembled::Complete(line) => return Some(line),
+                Assembled::Stored => {}
+                Assembled::Ignored(_) | Assembled::Dropped(_) => self.reject_quietly(Rejection::Fragment),
+            },
+            Err(FragmentError::OtherInstance(_)) => self.reject(Rejection::OtherInstance),
+            Err(FragmentError::ReservedSender(_) | FragmentError::Tags) => self.reject_malformed(&[]),
+            Err(_) => self.reject_quietly(Rejection::Fragment),
         }
+        None
     }
 
     fn handle_whole(&mut self, line: &[u8], kind: Text<'_>, now: Timestamp, rng: &mut dyn CryptoRng) {
