@@ -161,7 +161,7 @@ impl Peer {
         if let Some(reply) = outcome.reply {
             self.send_smp(id, &reply, now);
         }
-        self.emit(Event::Smp { session: id, event: outcome.event });
+        self.emit(Event::Smp { session: id, event: outcome.event, trust: outcome.trust });
     }
 
     /// What our fingerprint, the peer's and the ssid are in SMP.

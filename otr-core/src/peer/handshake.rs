@@ -232,7 +232,7 @@ impl Peer {
         origin: &Origin,
     ) -> (Vec<Output>, VecDeque<crate::ratchet::RevealedMacKey>) {
         if live.smp.reset() {
-            self.emit(Event::Smp { session: origin.session, event: SmpEvent::Aborted });
+            self.emit(Event::Smp { session: origin.session, event: SmpEvent::Aborted, trust: None });
         }
         let (retired, reveal) = live.ring.dissolve(self.settings.receive, origin);
         (retired.into_iter().map(Output::Retired).collect(), reveal)

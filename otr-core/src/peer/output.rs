@@ -59,6 +59,9 @@ pub enum Event {
         session: SessionId,
         /// What.
         event: SmpEvent,
+        /// What the result makes of the trust in the peer's key; `None`: nothing. An answer to a question proves
+        /// something to the asker only.
+        trust: Option<bool>,
     },
     /// The peer will use the extra symmetric key.
     ExtraKey {

@@ -86,7 +86,7 @@ impl Peer {
         let tlv = Tlv::new(message.kind().tlv_type(), message.encode_value());
         let sent = tlv.is_some_and(|tlv| self.send_silent(id, &[tlv], now).is_ok());
         if !sent && self.with_smp(id, |smp, _| smp.reset()) == Some(true) {
-            self.emit(super::Event::Smp { session: id, event: crate::smp::SmpEvent::Aborted });
+            self.emit(super::Event::Smp { session: id, event: crate::smp::SmpEvent::Aborted, trust: None });
         }
     }
 }

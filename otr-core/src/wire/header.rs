@@ -45,6 +45,7 @@ impl MessageType {
 
 /// From which device to which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Route {
     /// Version 2 knows no devices.
     V2,
