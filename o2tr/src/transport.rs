@@ -26,7 +26,8 @@ pub use o2tr_omd::{Carbon, Evidence};
 /// *Receiving.* A line that was routed to this device comes as a [`Delivery`] at least once, and again after every
 /// reconnection without resumption and every restart, until it is acknowledged. After the acknowledgement has reached the
 /// server it does not come again; one that was on its way when the connection broke may not have reached it. Within one
-/// connection the lines of one sender come in the order in which the server took them. Nothing comes before the
+/// connection the lines of one sender come in the order in which the server took them, save those that another device of
+/// the account was given first and did not acknowledge. Nothing comes before the
 /// first `set_presence(true)`.
 ///
 /// *Sending.* Lines to one peer leave in the order of the calls. Each token is answered by exactly one

@@ -132,10 +132,8 @@ impl Transport for Endpoint {
 
     async fn next_event(&mut self) -> Option<TransportEvent> {
         loop {
+            // Made before the look at the server: it counts every change from here on.
             let changed = self.hub.shared.changed.notified();
-            tokio::pin!(changed);
-            // Registered before the look at the server, so that no change falls in between.
-            changed.as_mut().enable();
             let due = {
                 let server = &mut self.hub.current().server;
                 if server.process(self.device) != self.process {
@@ -172,8 +170,6 @@ impl Transport for Endpoint {
     async fn close(&mut self) {
         loop {
             let changed = self.hub.shared.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
             let due = {
                 let server = &mut self.hub.current().server;
                 if server.process(self.device) != self.process || server.unanswered(self.device) == 0 {

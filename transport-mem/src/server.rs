@@ -76,7 +76,7 @@ pub struct Server {
 pub(crate) struct Account {
     peer: PeerId,
     devices: Vec<DeviceId>,
-    /// Lines that no device has been given, the oldest first.
+    /// Lines that no device has been given, or that one gave back; sorted when they are handed over.
     mailbox: VecDeque<Item>,
     /// The standing of other accounts with this one.
     roster: Vec<(AccountId, Subscription)>,

@@ -5,6 +5,7 @@ mod scene;
 
 use core::time::Duration;
 
+use o2tr::transport::{Address, PeerId};
 use scene::{Scene, bob, texts};
 use transport_mem::{Config, Faults, Malice, Server, TraceEvent};
 
@@ -35,7 +36,7 @@ fn everything_goes_wrong() -> Config {
 /// A busy day: lines both ways, a second device, crashes and broken connections.
 fn busy(scene: &mut Scene, from: usize, to: usize) -> Vec<String> {
     let tablet = scene.device("tablet");
-    let alice = scene.server.address(scene.alice).expect("alice").clone();
+    let alice = Address::full(PeerId::new("alice"), "desk");
     let mut seen = Vec::new();
     for round in from..to {
         scene.send(scene.alice, &bob(), format!("ping {round}").as_bytes());
@@ -51,7 +52,7 @@ fn busy(scene: &mut Scene, from: usize, to: usize) -> Vec<String> {
         }
         scene.server.advance_by(Duration::from_millis(70));
         for device in [scene.alice, scene.bob, tablet] {
-            let received = scene::deliveries(scene.server.take_events(device).expect("a device"));
+            let received = scene::deliveries(scene.events(device));
             seen.extend(texts(&received));
             for delivery in received.iter().step_by(2) {
                 scene.server.acknowledge(device, delivery.id);

@@ -132,9 +132,8 @@ fn unconfirmed_lines_arrive_all_the_same() {
     scene.say("did you get this");
     assert_eq!(texts(&scene.received(scene.bob)), ["did you get this"]);
     let refused = scene
-        .server
-        .take_events(scene.alice)
-        .expect("alice")
+        .events(scene.alice)
+        .into_iter()
         .any(|event| matches!(event, TransportEvent::Refused { reason: Refusal::Unconfirmed, .. }));
     assert!(refused);
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use scene::{Scene, bob};
 use transport_mem::{Config, DeviceId, Faults};
 
-/// Something that happens to bob's only device, or to alice's words.
+/// Something that happens to a device of bob's, or to alice's words.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Say,
@@ -27,7 +27,11 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![
+    vec(act_strategy(), 1..80)
+}
+
+fn act_strategy() -> impl Strategy<Value = Act> {
+    prop_oneof![
         6 => Just(Act::Say),
         3 => (1..5_usize).prop_map(Act::Acknowledge),
         3 => (0..3000_u16).prop_map(Act::Pass),
@@ -37,8 +41,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (0..3000_u16).prop_map(Act::Cut),
         1 => Just(Act::Connect),
         1 => Just(Act::Close),
-    ];
-    vec(act, 1..80)
+    ]
 }
 
 fn faultless() -> impl Strategy<Value = Config> {
@@ -55,9 +58,9 @@ fn faultless() -> impl Strategy<Value = Config> {
     )
 }
 
-/// What bob's device saw.
-#[derive(Default)]
+/// What a device of bob's saw.
 struct Seen {
+    device: DeviceId,
     /// Handed over and not acknowledged in this session, the oldest first.
     held: Vec<(DeliveryId, u64)>,
     /// Acknowledged.
@@ -70,9 +73,14 @@ struct Seen {
 }
 
 impl Seen {
+    fn new(device: DeviceId) -> Self {
+        let (held, done, times) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        Self { device, held, done, times, last: None, sessions: 0 }
+    }
+
     /// Takes events in; `orderly` asks for rising numbers within a session and nothing acknowledged again.
     fn take(&mut self, scene: &mut Scene, orderly: bool) -> Result<(), TestCaseError> {
-        for event in scene.server.take_events(scene.bob).into_iter().flatten() {
+        for event in scene.events(self.device) {
             match event {
                 TransportEvent::Online { resumed: false } => {
                     self.sessions += 1;
@@ -96,9 +104,9 @@ impl Seen {
     }
 
     fn acknowledge(&mut self, scene: &mut Scene, count: usize) {
-        let online = scene.server.is_online(scene.bob);
+        let online = scene.server.is_online(self.device);
         for (id, number) in self.held.drain(..count.min(self.held.len())) {
-            scene.server.acknowledge(scene.bob, id);
+            scene.server.acknowledge(self.device, id);
             if online {
                 self.done.insert(number);
             }
@@ -111,7 +119,7 @@ fn number(line: &[u8]) -> u64 {
 }
 
 fn act(scene: &mut Scene, seen: &mut Seen, act: Act, said: &mut u64) {
-    let device: DeviceId = scene.bob;
+    let device = seen.device;
     match act {
         Act::Say => {
             *said += 1;
@@ -134,7 +142,7 @@ fn act(scene: &mut Scene, seen: &mut Seen, act: Act, said: &mut u64) {
 fn finish(scene: &mut Scene, seen: &mut Seen, orderly: bool) -> Result<(), TestCaseError> {
     scene.settle();
     seen.take(scene, orderly)?;
-    scene.come(scene.bob);
+    scene.come(seen.device);
     scene.settle();
     seen.take(scene, orderly)?;
     seen.acknowledge(scene, usize::MAX);
@@ -143,7 +151,7 @@ fn finish(scene: &mut Scene, seen: &mut Seen, orderly: bool) -> Result<(), TestC
 
 /// The answers to alice's tokens.
 fn answers(scene: &mut Scene) -> Vec<(SendToken, Option<Refusal>)> {
-    let events = scene.server.take_events(scene.alice).into_iter().flatten();
+    let events = scene.events(scene.alice).into_iter();
     let answer = |event| match event {
         TransportEvent::Accepted { token } => Some((token, None)),
         TransportEvent::Refused { token, reason } => Some((token, Some(reason))),
@@ -159,7 +167,7 @@ proptest! {
     #[test]
     fn faultless_is_exact(config in faultless(), acts in acts(), seed: u64) {
         let mut scene = Scene::new(config, seed);
-        let (mut seen, mut said) = (Seen::default(), 0);
+        let (mut seen, mut said) = (Seen::new(scene.bob), 0);
         for next in acts {
             // A program that was killed or replaced has seen what it took, and nothing after.
             seen.take(&mut scene, true)?;
@@ -179,7 +187,7 @@ proptest! {
     fn drops_leave_a_subset(acts in acts(), seed: u64, drop in 0..1_000_000_u32) {
         let up = Faults { drop, ..Faults::NONE };
         let mut scene = Scene::new(Config { up, trace: true, ..Config::default() }, seed);
-        let (mut seen, mut said) = (Seen::default(), 0);
+        let (mut seen, mut said) = (Seen::new(scene.bob), 0);
         for next in acts {
             seen.take(&mut scene, true)?;
             act(&mut scene, &mut seen, next, &mut said);
@@ -199,7 +207,7 @@ proptest! {
         let way = Faults { duplicate, reorder, reorder_by: Duration::from_secs(2), ..Faults::NONE };
         let resumption = Duration::from_millis(resumption);
         let mut scene = Scene::new(Config { up: way, down: way, resumption, ..Config::default() }, seed);
-        let (mut seen, mut said) = (Seen::default(), 0);
+        let (mut seen, mut said) = (Seen::new(scene.bob), 0);
         for next in acts {
             seen.take(&mut scene, false)?;
             act(&mut scene, &mut seen, next, &mut said);
@@ -207,5 +215,37 @@ proptest! {
         finish(&mut scene, &mut seen, false)?;
         prop_assert_eq!(seen.times.keys().copied().collect::<Vec<_>>(), (1..=said).collect::<Vec<_>>());
         prop_assert_eq!(scene.server.owed_len(scene.bob), 0);
+    }
+
+    /// Two devices, each with a life of its own: every line ends with one of them, or with each under an archive, and
+    /// none is given to a device that acknowledged it.
+    #[test]
+    fn two_devices_share_exactly(config in faultless(), acts in vec((any::<bool>(), act_strategy()), 1..120), seed: u64) {
+        let archive = config.archive;
+        let mut scene = Scene::new(config, seed);
+        let tablet = scene.device("tablet");
+        let (mut devices, mut said) = ([Seen::new(scene.bob), Seen::new(tablet)], 0);
+        for (second, next) in acts {
+            for seen in &mut devices {
+                seen.take(&mut scene, false)?;
+                prop_assert!(seen.held.iter().all(|(_, number)| !seen.done.contains(number)));
+            }
+            let [phone, tablet] = &mut devices;
+            act(&mut scene, if second { tablet } else { phone }, next, &mut said);
+        }
+        for seen in &mut devices {
+            finish(&mut scene, seen, false)?;
+            scene.server.close(seen.device);
+        }
+        let all: BTreeSet<u64> = (1..=said).collect();
+        let [phone, tablet] = &devices;
+        prop_assert_eq!(&(&phone.done | &tablet.done), &all);
+        if archive {
+            prop_assert_eq!(&phone.done, &tablet.done);
+        }
+        for seen in &devices {
+            prop_assert!(seen.times.values().all(|times| *times <= seen.sessions));
+            prop_assert_eq!(scene.server.owed_len(seen.device), 0);
+        }
     }
 }

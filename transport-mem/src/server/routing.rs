@@ -135,7 +135,6 @@ impl Server {
             }
         } else if let Some(account) = self.accounts.get_mut(account.index()) {
             account.mailbox.extend(taken);
-            account.mailbox.make_contiguous().sort_by_key(|item| item.serial);
         }
     }
 

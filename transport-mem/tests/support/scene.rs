@@ -54,17 +54,21 @@ impl Scene {
         while self.server.step() {}
     }
 
+    /// Takes what a device has learned so far.
+    pub(crate) fn events(&mut self, device: DeviceId) -> Vec<TransportEvent> {
+        self.server.take_events(device).into_iter().flatten().collect()
+    }
+
     /// Lets everything happen and takes what a device received.
     pub(crate) fn received(&mut self, device: DeviceId) -> Vec<Delivery> {
         self.settle();
-        deliveries(self.server.take_events(device).expect("a device of this server"))
+        deliveries(self.events(device))
     }
 
     /// Lets everything happen and takes what a device learned besides lines.
     pub(crate) fn others(&mut self, device: DeviceId) -> Vec<TransportEvent> {
         self.settle();
-        let events = self.server.take_events(device).expect("a device of this server");
-        events.filter(|event| !matches!(event, TransportEvent::Delivery(_))).collect()
+        self.events(device).into_iter().filter(|event| !matches!(event, TransportEvent::Delivery(_))).collect()
     }
 
     /// The same as [`Scene::received`], and acknowledges it.

@@ -9,6 +9,9 @@ use crate::transport::{Address, DeliveryId, TransportEvent};
 pub(super) async fn silent_before_presence(harness: &mut dyn Harness) -> Outcome {
     let bob = Address::bare(harness.peer("bob"));
     let (mut alice, _) = Program::start_available(harness, "alice", "desk").await?;
+    // A former program was available; that must not count for the next one.
+    let (former, _) = Program::start_available(harness, "bob", "phone").await?;
+    harness.kill(former.transport).await;
     alice.send_all(&bob, &lines("early", 2)).await?;
     let mut receiver = Program::start(harness, "bob", "phone").await?;
     receiver.receive_nothing().await?;
