@@ -94,7 +94,7 @@ impl Server {
         line
     }
 
-    /// Delivers another line that this account once got, by chance, to the same device address as the present one.
+    /// Delivers a line that this account once got, picked by chance, to its devices again.
     pub(crate) fn replay_by_chance(&mut self, present: &Address, devices: &[DeviceId]) {
         let Some(account) = self.names.get(&present.peer).and_then(|id| self.accounts.get(id.index())) else { return };
         let pick = self.rng.index(account.history.len());

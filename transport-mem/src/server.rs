@@ -4,20 +4,22 @@ mod link;
 mod presence;
 mod routing;
 mod session;
+mod state;
 
-use core::cmp::Ordering;
 use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque, vec_deque};
-use std::sync::Arc;
 
-use o2tr::transport::{Address, DeliveryId, Evidence, PeerId, SendToken, Subscription, TransportEvent};
+use o2tr::transport::{Address, PeerId, TransportEvent};
 use otr_core::Timestamp;
 
 use crate::hostile::{Filter, Recorded};
 use crate::rng::Rng;
 use crate::trace::Trace;
 use crate::{Config, LineId, TraceEvent};
+
+use state::{Account, Device, Owed, Place, Scheduled, Session};
+pub(crate) use state::{Item, What};
 
 /// Names an account of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,122 +71,6 @@ pub struct Server {
     pub(crate) history: Vec<Recorded>,
     pub(crate) filter: Option<Filter>,
     pub(crate) trace: Trace,
-}
-
-/// An account and what waits for it.
-#[derive(Clone, Debug)]
-pub(crate) struct Account {
-    peer: PeerId,
-    devices: Vec<DeviceId>,
-    /// Lines that no device has been given, or that one gave back; sorted when they are handed over.
-    mailbox: VecDeque<Item>,
-    /// The standing of other accounts with this one.
-    roster: Vec<(AccountId, Subscription)>,
-    /// Indices into the server's history of lines for this account.
-    pub(crate) history: Vec<usize>,
-}
-
-/// A device, its program and its connection.
-#[derive(Clone, Debug)]
-struct Device {
-    account: AccountId,
-    address: Address,
-    /// Whether its program runs.
-    alive: bool,
-    /// Counts the programs.
-    process: u32,
-    session: Session,
-    /// Counts the connections, resumed ones too.
-    connection: u32,
-    /// Counts the sessions.
-    era: u32,
-    /// Whether the program wants messages, connected or not.
-    wanted: bool,
-    /// When it became available for the server, as a serial number.
-    available: Option<u64>,
-    /// No later line may arrive before this on the way up, and down.
-    up_floor: Timestamp,
-    down_floor: Timestamp,
-    /// What is owed to it until it acknowledges, by rising id.
-    owed: VecDeque<Owed>,
-    /// Tokens without an answer, the oldest first.
-    in_flight: VecDeque<SendToken>,
-    /// What is to be told after a resumption.
-    missed: Vec<TransportEvent>,
-    /// What the program has not taken yet.
-    events: VecDeque<TransportEvent>,
-}
-
-/// The state of a connection at the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Session {
-    Offline,
-    Online,
-    /// The connection is lost; the server waits for its resumption.
-    Hibernating,
-}
-
-/// A line at the server.
-#[derive(Clone, Debug)]
-pub(crate) struct Item {
-    pub(crate) line: LineId,
-    /// Orders the lines as they arrived.
-    pub(crate) serial: u64,
-    pub(crate) from: Address,
-    /// The device that sent it; none for what the server planted.
-    pub(crate) sender: Option<DeviceId>,
-    pub(crate) bytes: Arc<[u8]>,
-    /// When it arrived.
-    pub(crate) at: Timestamp,
-}
-
-/// A line that a device is to get.
-#[derive(Clone, Debug)]
-struct Owed {
-    id: DeliveryId,
-    item: Item,
-    evidence: Evidence,
-    place: Place,
-    /// Whether it is for this device alone to take, even if that means waiting for it: a copy that others also get.
-    stays: bool,
-}
-
-/// How far an owed line has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// At the server, until the device is available or back.
-    Waiting,
-    /// On its way, or lost there.
-    Flying,
-    /// With the program, not acknowledged.
-    Handed,
-}
-
-/// Something in the future.
-#[derive(Clone, Debug)]
-struct Scheduled {
-    due: Timestamp,
-    serial: u64,
-    what: What,
-}
-
-/// What may lie in the future.
-#[derive(Clone, Debug)]
-pub(crate) enum What {
-    /// A line reaches the server.
-    Arrive(link::Arrival),
-    /// A line that was held back is routed.
-    Route { item: Item, to: Address },
-    /// An owed line reaches its device; `bytes` if it was changed on its way.
-    Hand { device: DeviceId, connection: u32, id: DeliveryId, bytes: Option<Arc<[u8]>> },
-    /// Something other than an owed line reaches a device.
-    Tell { device: DeviceId, era: u32, connection: u32, event: Box<TransportEvent> },
-    /// A line of the server's own making becomes owed.
-    Plant { to: DeviceId, item: Item, evidence: Evidence },
-    /// The server stops waiting for a resumption.
-    Expire { device: DeviceId, connection: u32 },
-    /// A program connects again by itself.
-    Reconnect { device: DeviceId, connection: u32 },
 }
 
 impl Server {
@@ -396,50 +282,3 @@ impl fmt::Debug for Server {
             .finish_non_exhaustive()
     }
 }
-
-impl Device {
-    fn new(account: AccountId, address: Address) -> Self {
-        Self {
-            account,
-            address,
-            alive: false,
-            process: 0,
-            session: Session::Offline,
-            connection: 0,
-            era: 0,
-            wanted: false,
-            available: None,
-            up_floor: Timestamp::default(),
-            down_floor: Timestamp::default(),
-            owed: VecDeque::new(),
-            in_flight: VecDeque::new(),
-            missed: Vec::new(),
-            events: VecDeque::new(),
-        }
-    }
-
-    fn find_owed(&self, id: DeliveryId) -> Option<usize> {
-        self.owed.binary_search_by_key(&id, |owed| owed.id).ok()
-    }
-}
-
-/// The queue is a heap with the greatest on top: the earliest counts as the greatest.
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.due, other.serial).cmp(&(self.due, self.serial))
-    }
-}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Scheduled {}

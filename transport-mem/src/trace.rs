@@ -25,8 +25,8 @@ pub struct TraceEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A device connected.
-    Connected(DeviceId, /** whether it resumed the former connection */ bool),
+    /// A device connected; true if it resumed its former connection.
+    Connected(DeviceId, bool),
     /// A connection was lost.
     Cut(DeviceId),
     /// A program ended without a farewell.

@@ -81,6 +81,19 @@ fn what_was_told_to_a_dead_program_does_not_reach_the_next() {
 }
 
 #[test]
+fn a_new_program_does_not_hear_what_the_former_one_left() {
+    let mut scene = Scene::new(Config::default(), 1);
+    scene.say("not taken");
+    scene.send(scene.bob, &Address::bare(PeerId::new("alice")), b"not answered");
+    scene.settle();
+    scene.server.start(scene.bob);
+    assert_eq!(scene.events(scene.bob), [TransportEvent::Online { resumed: false }]);
+    assert_eq!(scene.server.unanswered(scene.bob), 0);
+    scene.server.set_presence(scene.bob, true);
+    assert_eq!(texts(&scene.received(scene.bob)), ["not taken"]);
+}
+
+#[test]
 fn a_new_program_hears_nothing_until_it_asks() {
     let mut scene = Scene::new(Config::default(), 1);
     scene.settle();
@@ -149,12 +162,13 @@ fn what_goes_over_to_another_device_keeps_its_order() {
     scene.server.set_presence(scene.bob, false);
     scene.say("two");
     scene.settle();
-    // The tablet holds "two" and then "one", both alone; the watch takes over.
+    // The tablet comes to hold "two", "one" and "three", all alone; the watch takes over.
     scene.server.kill(scene.bob);
+    scene.say("three");
     scene.settle();
     scene.come(watch);
     scene.server.kill(tablet);
     let received: Vec<Delivery> = scene.taken(watch);
-    assert_eq!(texts(&received), ["one", "two"]);
+    assert_eq!(texts(&received), ["one", "two", "three"]);
     assert_eq!(scene.server.owed_len(tablet), 0);
 }

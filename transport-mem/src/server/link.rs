@@ -230,7 +230,7 @@ impl Server {
         });
     }
 
-    /// A day for each of the first, thirty at most.
+    /// Between one day and thirty.
     pub(super) fn some_days(&mut self) -> Duration {
         Duration::from_secs(86_400 * (1 + self.rng.below(30)))
     }
