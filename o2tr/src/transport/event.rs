@@ -1,0 +1,197 @@
+//! What a transport reports.
+
+use core::fmt;
+use core::time::Duration;
+
+use o2tr_omd::Evidence;
+
+use super::{Address, PeerId};
+
+/// One thing that happened on the transport, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportEvent {
+    /// The connection stands.
+    Online {
+        /// The former connection goes on: delivery ids stay valid and presence is as last told. Otherwise
+        /// every id from before is void (what was not acknowledged comes again under a new one) and every peer
+        /// counts as unavailable until told.
+        resumed: bool,
+    },
+    /// The connection is gone. Every token sent on it has been settled, or will be settled after a resumption.
+    Offline {
+        /// Why.
+        reason: OfflineReason,
+        /// When the transport tries again by itself; `None`: not by itself.
+        retry_in: Option<Duration>,
+    },
+    /// A line for us.
+    Delivery(Delivery),
+    /// What had been waiting at the server when we became available has been handed over completely.
+    ///
+    /// Comes once after each [`set_presence`](super::Transport::set_presence)`(true)` that took effect, and once after
+    /// each `Online` that announced presence again without resuming.
+    CaughtUp,
+    /// A device of a peer came or went.
+    Presence {
+        /// Which device; without a resource, the account as a whole.
+        from: Address,
+        /// Whether it can be reached now.
+        available: bool,
+    },
+    /// The standing of a peer as a contact changed.
+    Subscription {
+        /// The contact.
+        peer: PeerId,
+        /// Its standing now.
+        subscription: Subscription,
+    },
+    /// The server has taken over a line. It is no proof that the server will still have it after a crash, let
+    /// alone that the peer read it.
+    Accepted {
+        /// From the call of [`send`](super::Transport::send).
+        token: SendToken,
+    },
+    /// A line was not taken over.
+    Refused {
+        /// From the call of [`send`](super::Transport::send).
+        token: SendToken,
+        /// Why, and whether it may have arrived nevertheless.
+        reason: Refusal,
+    },
+}
+
+/// A received line with its circumstances.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// To be given to [`acknowledge`](super::Transport::acknowledge) once the line is durable here.
+    pub id: DeliveryId,
+    /// Who sent it, as the server claims.
+    pub from: Address,
+    /// The bytes of the message body: OTR, or text in clear.
+    pub line: Vec<u8>,
+    /// What the transport knows about the way it took.
+    pub evidence: Evidence,
+}
+
+/// Shows the length of the line only: it may be text in clear.
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, from, line, evidence } = self;
+        f.debug_struct("Delivery")
+            .field("id", id)
+            .field("from", from)
+            .field("line", &format_args!("<{} bytes>", line.len()))
+            .field("evidence", evidence)
+            .finish()
+    }
+}
+
+/// Names one delivery until it is acknowledged; chosen by the transport, meaningless beyond it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// Names one call of [`send`](super::Transport::send); chosen by the caller, unique per transport object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SendToken(pub u64);
+
+/// Whether a peer is a contact of the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Subscription {
+    /// A stranger, or a contact that was given up.
+    #[default]
+    None,
+    /// The peer asks to become a contact; the user has not answered.
+    Requested,
+    /// The user lets the peer see when they are there.
+    Granted,
+}
+
+/// Why a line was not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There was no connection; the line never left.
+    #[error("not connected")]
+    Offline,
+    /// The connection broke before the server answered; the line may have arrived.
+    #[error("the connection broke before the server answered")]
+    Unconfirmed,
+    /// Longer than [`Limits::max_message_len`](super::Limits::max_message_len).
+    #[error("{len} bytes are more than the {max} that fit")]
+    TooLong {
+        /// Bytes of the line.
+        len: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// The server knows no such peer, or has no place to keep the line for it.
+    #[error("the peer cannot be reached and the server does not store the message")]
+    Undeliverable,
+    /// Too much at once; the same line may be sent again later.
+    #[error("the server asks to wait")]
+    Busy,
+    /// The server forbids it; sending the line again will not help.
+    #[error("the server does not allow the message")]
+    Forbidden,
+}
+
+impl Refusal {
+    /// Whether the peer may have received the line in spite of the refusal.
+    #[must_use]
+    pub const fn may_have_arrived(self) -> bool {
+        matches!(self, Self::Unconfirmed)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfflineReason {
+    /// We closed it.
+    #[error("closed")]
+    Closed,
+    /// The network or the server went away.
+    #[error("the connection was lost")]
+    Lost,
+    /// The server did not accept the password.
+    #[error("the server refused the credentials")]
+    Credentials,
+    /// The server could not prove who it is.
+    #[error("the server's certificate is not valid")]
+    Certificate,
+    /// Another program has connected under the same device name.
+    #[error("another program took the place of this one")]
+    Replaced,
+    /// The server ended the connection for a reason of its own.
+    #[error("the server ended the connection")]
+    Server,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_show_the_line() {
+        let delivery = Delivery {
+            id: DeliveryId(7),
+            from: Address::full(PeerId::new("bob"), "phone"),
+            line: b"meet me at nine".to_vec(),
+            evidence: Evidence::LIVE,
+        };
+        assert_eq!(
+            format!("{delivery:?}"),
+            "Delivery { id: DeliveryId(7), from: Address(bob/phone), line: <15 bytes>, evidence: \
+             Evidence { delayed: None, archived: false, carbon: None, offline: false, error: false } }"
+        );
+    }
+
+    #[test]
+    fn only_a_broken_connection_leaves_doubt() {
+        assert!(Refusal::Unconfirmed.may_have_arrived());
+        for certain in [Refusal::Offline, Refusal::TooLong { len: 2, max: 1 }, Refusal::Undeliverable, Refusal::Busy] {
+            assert!(!certain.may_have_arrived());
+        }
+    }
+}
