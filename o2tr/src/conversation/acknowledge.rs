@@ -1,0 +1,206 @@
+//! What became of lines and texts: transmitted, read by the peer, missed by it.
+
+use core::time::Duration;
+
+use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, PeerCapability, TextState};
+use otr_core::wire::DataMessage;
+use otr_core::{SessionId, Timestamp};
+
+use super::note::Note;
+use super::{Conversation, Event};
+
+/// How often our newest lines are sent again at most.
+const REPEAT_AT_MOST: Duration = Duration::from_secs(30);
+
+impl Conversation {
+    /// The network has taken a line. Until this is called the line comes again after a restart.
+    pub fn transmitted(&mut self, id: u64) {
+        let Some(index) = self.lines.iter().position(|line| line.id == id) else { return };
+        let Some(line) = self.lines.get_mut(index) else { return };
+        if line.transmitted {
+            return;
+        }
+        line.transmitted = true;
+        match line.kept {
+            None => drop(self.lines.remove(index)),
+            Some(kept) => self.note_sent(&kept),
+        }
+        self.touch();
+        self.queue_outputs();
+    }
+
+    fn note_sent(&mut self, kept: &KeptLine) {
+        let mut sent = None;
+        for text in &mut self.outbox {
+            if let TextState::InFlight(flight) = &mut text.state
+                && flight.is_of(kept)
+                && !flight.transmitted
+            {
+                flight.transmitted = true;
+                sent = Some(text.id.clone());
+            }
+        }
+        if let Some(id) = sent {
+            self.emit(Event::Sent { id });
+        }
+    }
+
+    /// What an O2TR peer says of itself and of what it has read.
+    pub(super) fn take_note(&mut self, session: SessionId, note: &Note, now: Timestamp) {
+        let Some(record) = self.session_record_mut(session) else { return };
+        if record.ssid.first_chunk::<4>() != Some(&note.ssid) {
+            return;
+        }
+        let ssid = record.ssid;
+        record.capability = Some(PeerCapability { threshold: note.threshold, keeps_days: note.keeps_days });
+        for (keyids, bits) in &note.read {
+            self.take_read(ssid, *keyids, *bits);
+        }
+        self.repeat_missing(session, note, now);
+        if note.refresh_wanted {
+            self.turn_to_answer(session);
+        }
+    }
+
+    /// The peer has read these uses of one of our keys.
+    fn take_read(&mut self, ssid: [u8; 8], keyids: (u32, u32), bits: u64) {
+        let read = |kept_ssid: [u8; 8], kept_keyids: (u32, u32), use_number: u32| {
+            kept_ssid == ssid && kept_keyids == keyids && has_bit(bits, use_number)
+        };
+        let mut acknowledged = Vec::new();
+        self.outbox.retain(|text| match text.state {
+            TextState::InFlight(flight) if read(flight.ssid, flight.keyids, flight.use_number) => {
+                acknowledged.push(text.id.clone());
+                false
+            }
+            TextState::InFlight(_) | TextState::Queued | TextState::HeldForTrust => true,
+        });
+        let before = self.lines.len();
+        self.lines.retain(|line| !line.kept.is_some_and(|kept| read(kept.ssid, kept.keyids, kept.use_number)));
+        if self.lines.len() != before || !acknowledged.is_empty() {
+            self.touch_and_retire();
+        }
+        for id in acknowledged {
+            self.emit(Event::Acknowledged { id });
+        }
+    }
+
+    /// Lines that the peer has not read although it has read later ones: the same bytes again.
+    fn repeat_missing(&mut self, session: SessionId, note: &Note, now: Timestamp) {
+        let highest = |keyids: (u32, u32)| {
+            let (_, bits) = note.read.iter().find(|(known, _)| *known == keyids)?;
+            Some(64 - bits.leading_zeros())
+        };
+        let overtaken = |kept: &KeptLine| highest(kept.keyids).is_some_and(|highest| kept.use_number < highest);
+        self.repeat(session, now, overtaken);
+    }
+
+    /// The peer has sent us its newest message again: perhaps it waits for an answer that was lost.
+    pub(super) fn peer_missed_something(&mut self, message: &DataMessage<'_>, now: Timestamp) {
+        let session = self.peer.sessions().find(|view| {
+            view.encrypted
+                && Some(view.id.version) == Some(message.route.version())
+                && view.id.instance == message.route.sender()
+        });
+        let Some(view) = session else { return };
+        let capable = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        if capable {
+            let current = (view.keyids.0.saturating_sub(1), view.keyids.1);
+            self.repeat(view.id, now, |kept| kept.keyids == current);
+        }
+    }
+
+    /// Sends kept lines of a session again, byte for byte: no key is used once more.
+    fn repeat(&mut self, session: SessionId, now: Timestamp, which: impl Fn(&KeptLine) -> bool) {
+        let Some(record) = self.session_record(session) else { return };
+        let ssid = record.ssid;
+        if record.repeated_at.is_some_and(|at| now.since(at) < REPEAT_AT_MOST) {
+            return;
+        }
+        let ids: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| line.transmitted && line.kept.is_some_and(|kept| kept.ssid == ssid && which(&kept)))
+            .map(|line| line.id)
+            .collect();
+        if ids.is_empty() {
+            return;
+        }
+        if let Some(record) = self.session_record_mut(session) {
+            record.repeated_at = Some(now);
+        }
+        self.touch();
+        ids.into_iter().for_each(|id| self.transmit_line(id));
+    }
+
+    /// The peer has used a newer key: to a plain OTR client what left under older ones is past; from an O2TR peer
+    /// an acknowledgement is still to come.
+    pub(super) fn settle_epochs(&mut self, session: SessionId) {
+        let Some(view) = self.peer.view(session) else { return };
+        let current = (view.keyids.0.saturating_sub(1), view.keyids.1);
+        let capable = self.session_record(session).is_some_and(|record| record.capability.is_some());
+        if capable {
+            return self.cap_kept_lines(session);
+        }
+        let past = |ssid: [u8; 8], keyids: (u32, u32)| ssid == view.ssid && keyids != current;
+        self.outbox.retain(|text| match text.state {
+            TextState::InFlight(flight) => !(flight.transmitted && past(flight.ssid, flight.keyids)),
+            TextState::Queued | TextState::HeldForTrust => true,
+        });
+        self.lines.retain(|line| !(line.transmitted && line.kept.is_some_and(|kept| past(kept.ssid, kept.keyids))));
+    }
+
+    /// An O2TR peer that never acknowledges does not make us keep everything.
+    fn cap_kept_lines(&mut self, session: SessionId) {
+        const MAX_KEPT: usize = 64;
+        let mut kept: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| line.transmitted && line.kept.is_some_and(|kept| kept.session == session))
+            .map(|line| line.id)
+            .collect();
+        let surplus = kept.len().saturating_sub(MAX_KEPT);
+        kept.truncate(surplus);
+        self.lines.retain(|line| !kept.contains(&line.id));
+    }
+
+    /// A new AKE with the same key: what was under way in the old session, text by text. `again` decides whether a
+    /// text goes out anew; what does not is given up with a word.
+    pub(super) fn settle_in_flight(&mut self, ssid: [u8; 8], again: impl Fn(&OutboxText, &InFlight) -> bool) {
+        let mut lost = Vec::new();
+        self.outbox.retain_mut(|text| match text.state {
+            TextState::InFlight(flight) if flight.ssid == ssid => {
+                if again(text, &flight) {
+                    text.state = TextState::Queued;
+                    text.again = true;
+                    true
+                } else {
+                    lost.push(text.id.clone());
+                    false
+                }
+            }
+            TextState::InFlight(_) | TextState::Queued | TextState::HeldForTrust => true,
+        });
+        self.lines.retain(|line| line.kept.is_none_or(|kept| kept.ssid != ssid));
+        self.touch_and_retire();
+        for id in lost {
+            self.emit(Event::Unconfirmed { id });
+        }
+    }
+}
+
+const fn has_bit(bits: u64, use_number: u32) -> bool {
+    matches!(use_number.checked_sub(1), Some(bit) if bit < 64 && bits >> bit & 1 == 1)
+}
+
+/// Ties a text to its line.
+trait OfLine {
+    fn is_of(&self, kept: &KeptLine) -> bool;
+}
+
+impl OfLine for InFlight {
+    fn is_of(&self, kept: &KeptLine) -> bool {
+        (self.session, self.ssid, self.keyids, self.use_number)
+            == (kept.session, kept.ssid, kept.keyids, kept.use_number)
+    }
+}

@@ -1,0 +1,134 @@
+//! A session begins, is renewed, or is ended by the peer.
+
+use core::time::Duration;
+
+use o2tr_ekm::record::{InboxKind, SessionRecord, TrustLevel, TrustRecord, WasPrivate};
+use otr_core::dsa::Fingerprint;
+use otr_core::{Established, SessionId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::flush::Parcel;
+use super::{Conversation, Encrypted, Event, Refresh};
+
+/// How old a text may be to be sent again to a plain OTR client after a new AKE.
+const LEGACY_RESEND_AGE: Duration = Duration::from_secs(60);
+
+impl Conversation {
+    pub(super) fn take_established(&mut self, established: &Established, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let Established { session, ssid, revealed, renewed, exporter } = established;
+        let before = self
+            .sessions
+            .iter()
+            .position(|record| record.id == *session)
+            .map(|index| self.sessions.remove(index));
+        self.sessions.push(SessionRecord {
+            id: *session,
+            ssid: *ssid,
+            exporter: exporter.clone(),
+            predecessor: before.as_ref().map(|record| (record.ssid, record.exporter.clone())),
+            continuous: false,
+            restored: None,
+            refresh_owed: false,
+            capability: None,
+            announced: 0,
+            read: Vec::new(),
+            error_replied: false,
+            repeated_at: None,
+        });
+        self.drop_orphaned_records();
+        self.last_activity = Some(now);
+        self.expiry_noticed = None;
+        self.timers.rekey_at = None;
+        self.touch_and_retire();
+        let trust = self.meet(session, now);
+        self.emit(Event::Encrypted(Encrypted {
+            session: *session,
+            ssid: *ssid,
+            revealed: *revealed,
+            renewed: *renewed,
+            trust,
+        }));
+        if self.quarantined {
+            self.lift_quarantine();
+        }
+        if let Some(before) = before {
+            self.succeed(&before, session.fingerprint, now);
+        }
+        // A stranger's session never takes over: what is private stays addressed to whom it was.
+        if self.was_private.is_none() {
+            self.was_private = Some(WasPrivate { fingerprint: session.fingerprint });
+        }
+        if *revealed {
+            // The peer learns that its Signature arrived, and whom it talks to.
+            let parcel = Parcel::empty(Vec::new(), true);
+            self.send_parcel(*session, &parcel, now, rng);
+        }
+    }
+
+    /// What the session before leaves to its successor with the same key.
+    fn succeed(&mut self, before: &SessionRecord, fingerprint: Fingerprint, now: Timestamp) {
+        if before.restored.is_some_and(|mark| mark.recovered) {
+            self.emit(Event::Refreshed { session: before.id, how: Refresh::Ake });
+            self.timers.reauthenticate_at = None;
+        }
+        if before.capability.is_some() {
+            // An O2TR peer: its texts wait until it has proven that it was the other end.
+            return;
+        }
+        let last_read = self.peer.view(before.id).and_then(|view| view.last_verified);
+        self.settle_in_flight(before.ssid, |text, flight| {
+            text.address == Some(fingerprint)
+                && !text.again
+                && flight.transmitted
+                && now.since(flight.at) <= LEGACY_RESEND_AGE
+                && last_read.is_none_or(|at| at < flight.at)
+        });
+    }
+
+    /// The peer has proven that it was the other end of the session before: what it has not read goes out again,
+    /// under the same ids.
+    pub(super) fn continue_from(&mut self, session: SessionId, old_ssid: [u8; 8], now: Timestamp) {
+        let age = self.settings.resend_age;
+        if let Some(record) = self.session_record_mut(session) {
+            record.continuous = true;
+        }
+        self.settle_in_flight(old_ssid, |text, _| {
+            text.address == Some(session.fingerprint) && now.since(text.written) <= age
+        });
+    }
+
+    /// Enters a key into the list of those that were seen, and tells of a new one or a lower version.
+    fn meet(&mut self, session: &SessionId, now: Timestamp) -> TrustLevel {
+        let version = session.version.number();
+        let fingerprint = session.fingerprint;
+        if let Some(known) = self.trust.iter_mut().find(|known| known.fingerprint == fingerprint) {
+            let highest = known.highest_version;
+            known.highest_version = highest.max(version);
+            let level = known.level;
+            if version < highest {
+                self.emit(Event::VersionLowered { fingerprint, highest });
+            }
+            return level;
+        }
+        let level = TrustLevel::Unverified;
+        self.trust.push(TrustRecord { fingerprint, level, highest_version: version, first_seen: now });
+        self.put_in_inbox(InboxKind::NewFingerprint { fingerprint });
+        level
+    }
+
+    pub(super) fn take_finished(&mut self, session: SessionId, now: Timestamp) {
+        self.close_retained(session, now);
+        if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
+            self.settle_in_flight(ssid, |_, _| false);
+        }
+        self.sessions.retain(|record| record.id != session);
+        self.put_in_inbox(InboxKind::Finished { session });
+        self.touch_and_retire();
+    }
+
+    /// Records of sessions that the OTR layer has evicted.
+    fn drop_orphaned_records(&mut self) {
+        let peer = &self.peer;
+        self.sessions.retain(|record| peer.view(record.id).is_some());
+    }
+}

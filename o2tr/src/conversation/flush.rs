@@ -1,0 +1,222 @@
+//! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
+
+use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, TextState};
+use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
+use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
+use rand_core::CryptoRng;
+
+use super::note::Note;
+use super::receive::encrypted;
+use super::{Conversation, Event, Hold};
+use crate::settings::AbsentPolicy;
+
+/// What a message of ours is for.
+pub(super) struct Parcel<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) flags: DataFlags,
+    pub(super) tlvs: Vec<Tlv>,
+    pub(super) message_id: [u8; 8],
+    pub(super) auto: bool,
+    pub(super) refresh_wanted: bool,
+    pub(super) again: bool,
+}
+
+impl Parcel<'_> {
+    /// A message without text.
+    pub(super) const fn empty(tlvs: Vec<Tlv>, auto: bool) -> Self {
+        Self {
+            text: &[],
+            flags: DataFlags::IGNORE_UNREADABLE,
+            tlvs,
+            message_id: [0; 8],
+            auto,
+            refresh_wanted: false,
+            again: false,
+        }
+    }
+}
+
+impl Conversation {
+    /// Sends what can be sent. Order holds: behind a text that waits, nothing leaves to the same key.
+    pub(super) fn flush(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let waited = self.waiting() + self.controls.len();
+        self.flush_controls(now, rng);
+        while self.controls.is_empty() {
+            let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
+            if !self.try_send(index, now, rng) {
+                break;
+            }
+        }
+        if waited > 0 && self.waiting() + self.controls.len() == 0 {
+            self.timers.rekey_at = None;
+            self.timers.rekeys = 0;
+            self.emit(Event::Resumed);
+        }
+    }
+
+    /// Sends the text at `index`, in clear if that is allowed. `false` if it waits.
+    fn try_send(&mut self, index: usize, now: Timestamp, rng: &mut dyn CryptoRng) -> bool {
+        let Some(text) = self.outbox.get(index).cloned() else { return false };
+        if self.may_leave_in_clear(&text) {
+            self.outbox.remove(index);
+            self.touch();
+            self.send_in_clear(&text, now);
+            self.emit(Event::Sent { id: text.id });
+            return true;
+        }
+        let Ok(view) = self.way_for(&text) else {
+            if self.hold_of(&text.id) == Some(Hold::Trust) {
+                self.hold_for_trust();
+            }
+            return false;
+        };
+        let parcel = Parcel {
+            text: text.text.as_bytes(),
+            flags: DataFlags::empty(),
+            tlvs: Vec::new(),
+            message_id: text.wire_id,
+            auto: false,
+            refresh_wanted: false,
+            again: text.again,
+        };
+        let Some(kept) = self.send_parcel(view.id, &parcel, now, rng) else { return false };
+        let KeptLine { session, ssid, keyids, use_number, auto: _ } = kept;
+        if let Some(entry) = self.outbox.get_mut(index) {
+            entry.address = Some(session.fingerprint);
+            entry.state =
+                TextState::InFlight(InFlight { session, ssid, keyids, use_number, at: now, transmitted: false });
+        }
+        true
+    }
+
+    /// Nothing was ever private with this peer, and the user allows it.
+    fn may_leave_in_clear(&self, text: &OutboxText) -> bool {
+        text.address.is_none()
+            && self.was_private.is_none()
+            && self.peer.current().is_none()
+            && !self.quarantined
+            && !self.settings.policy.contains(Policy::REQUIRE_ENCRYPTION)
+    }
+
+    /// With a tag where the policy says so.
+    fn send_in_clear(&mut self, text: &OutboxText, now: Timestamp) {
+        if self.peer.send(text.text.as_bytes(), now).is_ok()
+            && let Some(CoreOutput::Send(line)) = self.peer.poll_output()
+        {
+            self.add_line(line.bytes, None, None);
+        }
+    }
+
+    /// Why a text waits; `None` if it has left or would leave now.
+    pub(super) fn hold_of(&self, id: &str) -> Option<Hold> {
+        let text = self.outbox.iter().find(|text| text.id == id)?;
+        match text.state {
+            TextState::InFlight(_) => None,
+            TextState::HeldForTrust => Some(Hold::Trust),
+            TextState::Queued if self.may_leave_in_clear(text) => None,
+            TextState::Queued => self.way_for(text).err(),
+        }
+    }
+
+    /// The session that a text leaves in: with the key that it is addressed to, where the peer was seen last.
+    fn way_for(&self, text: &OutboxText) -> Result<SessionView, Hold> {
+        if self.quarantined {
+            return Err(Hold::NoSession);
+        }
+        let views: Vec<_> = self.peer.sessions().collect();
+        let addressed = |view: &&SessionView| text.address.is_none_or(|address| address == view.id.fingerprint);
+        let last_seen = |view: &&SessionView| view.last_verified.unwrap_or(view.established);
+        let Some(view) = views.iter().filter(addressed).max_by_key(last_seen) else {
+            let others = views.iter().any(|view| view.encrypted);
+            return Err(if others { Hold::Trust } else { Hold::NoSession });
+        };
+        if !view.encrypted {
+            return Err(Hold::NoSession);
+        }
+        let keeps_keys = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        if !self.presence.online && !keeps_keys && self.settings.absent == AbsentPolicy::Hold {
+            return Err(Hold::PeerAway);
+        }
+        if self.settings.threshold.is_some_and(|k| view.uses_of_key >= k) {
+            return Err(Hold::Threshold);
+        }
+        Ok(*view)
+    }
+
+    /// Encrypts one message and keeps its line. `None` if the session cannot send now.
+    pub(super) fn send_parcel(
+        &mut self,
+        id: SessionId,
+        parcel: &Parcel<'_>,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Option<KeptLine> {
+        let view = encrypted(&self.peer, id)?;
+        let use_number = view.uses_of_key.checked_add(1)?;
+        let mut tlvs = parcel.tlvs.clone();
+        tlvs.extend(self.note_for(&view, parcel, use_number, rng).and_then(|note: Note| note.to_tlv()));
+        self.absorb_before_send();
+        self.peer.send_in(id, parcel.text, &tlvs, parcel.flags, now).ok()?;
+        let Some(CoreOutput::Send(line)) = self.peer.poll_output() else { return None };
+        let keyids = (view.keyids.0.saturating_sub(1), view.keyids.1);
+        let kept = KeptLine { session: id, ssid: view.ssid, keyids, use_number, auto: parcel.auto };
+        if let Some(record) = self.session_record_mut(id) {
+            record.announced = record.announced.saturating_add(1);
+            record.predecessor = None;
+        }
+        self.add_line(line.bytes, line.route, Some(kept));
+        Some(kept)
+    }
+
+    /// Outputs of the OTR layer are drained after every call, so that the next one is the line just made.
+    fn absorb_before_send(&mut self) {
+        let mut lines = Vec::new();
+        while let Some(output) = self.peer.poll_output() {
+            if let CoreOutput::Send(line) = output {
+                lines.push(line);
+            }
+        }
+        self.keep_lines(lines);
+    }
+
+    /// Queues a line: it is stored before it leaves, and leaves behind all that was queued before it.
+    pub(super) fn add_line(&mut self, bytes: Vec<u8>, route: Option<Route>, kept: Option<KeptLine>) -> u64 {
+        let id = self.next_id();
+        self.lines.push_back(LineRecord { id, bytes, route, transmitted: false, kept });
+        self.transmit_line(id);
+        self.touch();
+        id
+    }
+
+    /// Lines that the OTR layer made by itself: handshakes, and SMP answers, which count as uses of their key.
+    pub(super) fn keep_lines(&mut self, lines: Vec<Line>) {
+        let kept: Vec<_> = lines.iter().map(|line| self.kept_of(line)).collect();
+        for (index, line) in lines.into_iter().enumerate() {
+            let behind = kept.iter().skip(index + 1).flatten().count();
+            let entry = kept.get(index).copied().flatten().map(|mut kept| {
+                let behind = u32::try_from(behind).unwrap_or(u32::MAX);
+                kept.use_number = kept.use_number.saturating_sub(behind);
+                kept
+            });
+            self.add_line(line.bytes, line.route, entry);
+        }
+    }
+
+    /// If it is a data message: of which session, under which key. The use number is that of the newest use.
+    fn kept_of(&self, line: &Line) -> Option<KeptLine> {
+        let bytes = decode_data(&line.bytes)?;
+        let message = DataMessage::parse(&bytes).ok()?;
+        let receiver = match message.route {
+            Route::V2 => None,
+            Route::V3 { receiver, .. } => receiver,
+        };
+        let keyids = (message.sender_keyid, message.recipient_keyid);
+        let view = self.peer.sessions().find(|view| {
+            view.encrypted
+                && view.id.instance == receiver
+                && view.id.version == message.route.version()
+                && (view.keyids.0.saturating_sub(1), view.keyids.1) == keyids
+        })?;
+        Some(KeptLine { session: view.id, ssid: view.ssid, keyids, use_number: view.uses_of_key, auto: false })
+    }
+}

@@ -1,0 +1,178 @@
+//! A data message was read.
+
+use o2tr_ekm::record::{InboxItem, InboxKind, MessageText, Provenance, ReadMap, TextItem};
+use o2tr_omd::Evidence;
+use otr_core::{Message, SessionId, Timestamp};
+use zeroize::Zeroizing;
+
+use super::note::Note;
+use super::{Conversation, Event, MAX_READ_IDS, Refresh, Rejection, Text};
+
+impl Conversation {
+    /// In a session: keys have advanced, the peer has shown that it lives.
+    pub(super) fn take_message(&mut self, message: &Message, evidence: &Evidence, now: Timestamp) {
+        let id = message.session;
+        self.last_activity = Some(now);
+        self.expiry_noticed = None;
+        if message.advanced {
+            self.touch_and_retire();
+        } else {
+            self.touch();
+        }
+        let provenance = self.follow_recovery(message, now);
+        let note = Note::find(&message.content.tlvs);
+        let automatic = is_automatic(message, note.as_ref());
+        self.mark_read(message, note.as_ref(), automatic);
+        if let Some(note) = &note {
+            self.take_note(id, note, now);
+        }
+        if message.advanced {
+            self.settle_epochs(id);
+        }
+        if !message.content.text.is_empty() {
+            self.take_text(Some(id), &message.content.text, note.as_ref(), provenance, evidence);
+        }
+    }
+
+    /// With a pair that its session has left behind: text only, nothing else has an effect.
+    pub(super) fn take_retained(&mut self, message: Message, evidence: &Evidence) {
+        self.touch();
+        let provenance = if self.quarantined { Provenance::Unverified } else { Provenance::Retained };
+        let note = Note::find(&message.content.tlvs);
+        if !message.content.text.is_empty() {
+            self.take_text(Some(message.session), &message.content.text, note.as_ref(), provenance, evidence);
+        }
+    }
+
+    /// Unencrypted.
+    pub(super) fn take_clear_text(&mut self, text: Vec<u8>, evidence: &Evidence) {
+        let text = Zeroizing::new(text);
+        self.take_text(None, &text, None, Provenance::Clear, evidence);
+    }
+
+    fn take_text(
+        &mut self,
+        session: Option<SessionId>,
+        text: &[u8],
+        note: Option<&Note>,
+        provenance: Provenance,
+        evidence: &Evidence,
+    ) {
+        if let Some(wire_id) = note.map(|note| note.message_id) {
+            if self.read_ids.contains(&wire_id) {
+                return self.emit(Event::Rejected(Rejection::Duplicate));
+            }
+            if self.read_ids.len() >= MAX_READ_IDS {
+                self.read_ids.pop_front();
+            }
+            self.read_ids.push_back(wire_id);
+        }
+        let item = TextItem {
+            text: MessageText::new(text.to_vec()),
+            session,
+            provenance,
+            sent_at: evidence.delayed,
+            resent: note.is_some_and(|note| note.again),
+        };
+        self.put_in_inbox(InboxKind::Text(item));
+    }
+
+    /// What the application must not miss is stored with the step that brought it.
+    pub(super) fn put_in_inbox(&mut self, kind: InboxKind) {
+        let item = InboxItem { id: self.next_id(), kind };
+        self.emit(Event::of_item(&item));
+        self.inbox.push_back(item);
+        self.touch();
+    }
+
+    /// The application has taken what came under `id` for good. Unknown ids are ignored.
+    pub fn acknowledge(&mut self, id: u64) {
+        let before = self.inbox.len();
+        self.inbox.retain(|item| item.id != id);
+        if self.inbox.len() != before {
+            self.touch_and_retire();
+            self.queue_outputs();
+        }
+    }
+
+    /// Keys from the store: the first message recovers the session, a key made since refreshes it.
+    fn follow_recovery(&mut self, message: &Message, now: Timestamp) -> Provenance {
+        let Some(record) = self.session_record_mut(message.session) else { return Provenance::Live };
+        let Some(mut mark) = record.restored else { return Provenance::Live };
+        if message.place.1 > mark.our_keyid {
+            record.restored = None;
+            record.refresh_owed = false;
+            if mark.recovered {
+                self.emit(Event::Refreshed { session: message.session, how: Refresh::Ratchet });
+                self.plan_reauthentication(now);
+            }
+            return Provenance::Live;
+        }
+        if !mark.recovered {
+            mark.recovered = true;
+            record.restored = Some(mark);
+            record.refresh_owed = true;
+            self.emit(Event::Recovered { session: message.session, age: now.since(mark.last_alive) });
+            self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
+        }
+        Provenance::Offline
+    }
+
+    /// Counts what was read under the peer's key, for the threshold and for acknowledgements.
+    fn mark_read(&mut self, message: &Message, note: Option<&Note>, automatic: bool) {
+        let (sender_keyid, recipient_keyid, _) = message.place;
+        let Some(record) = self.session_record_mut(message.session) else { return };
+        let same = |map: &ReadMap| (map.sender_keyid, map.recipient_keyid) == (sender_keyid, recipient_keyid);
+        if !record.read.iter().any(same) {
+            record.read.push(ReadMap { sender_keyid, recipient_keyid, count: 0, wanted: false, uses: 0 });
+            if record.read.len() > 2 {
+                record.read.remove(0);
+            }
+        }
+        let Some(map) = record.read.iter_mut().find(|map| same(map)) else { return };
+        map.count = map.count.saturating_add(1);
+        map.wanted |= !automatic;
+        if let Some(bit) = note.and_then(|note| note.use_number.checked_sub(1)).filter(|bit| *bit < 64) {
+            map.uses |= 1 << bit;
+        }
+    }
+}
+
+/// An answer that nobody has to answer: marked so, or an empty one as libotr sends it by itself.
+fn is_automatic(message: &Message, note: Option<&Note>) -> bool {
+    match note {
+        Some(note) => note.auto,
+        None => {
+            message.content.text.is_empty()
+                && message.content.tlvs.is_empty()
+                && message.flags.contains(otr_core::wire::DataFlags::IGNORE_UNREADABLE)
+        }
+    }
+}
+
+impl Event {
+    /// The event that an item of the inbox comes as, at first and after each restart.
+    pub(super) fn of_item(item: &InboxItem) -> Self {
+        let id = item.id;
+        match &item.kind {
+            InboxKind::Text(TextItem { text, session, provenance, sent_at, resent }) => Self::Text(Text {
+                id,
+                text: Zeroizing::new(text.as_bytes().to_vec()),
+                session: *session,
+                provenance: *provenance,
+                sent_at: *sent_at,
+                resent: *resent,
+            }),
+            InboxKind::Finished { session } => Self::Finished { id, session: *session },
+            InboxKind::NewFingerprint { fingerprint } => Self::NewFingerprint { id, fingerprint: *fingerprint },
+            InboxKind::SmpResult { session, equal } => Self::SmpResult { id, session: *session, equal: *equal },
+            InboxKind::ExtraKey(extra) => Self::ExtraKey {
+                id,
+                session: extra.session,
+                usage: extra.usage,
+                data: extra.data.clone(),
+                key: extra.key.clone(),
+            },
+        }
+    }
+}

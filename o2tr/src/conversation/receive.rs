@@ -1,0 +1,268 @@
+//! A delivery arrives: what is it, and what does it change?
+
+use o2tr_omd::Evidence;
+use otr_core::text::{self, Kind, Line};
+use otr_core::wire::{DataFlags, DataMessage, Header, MessageType, Reader, Route};
+use otr_core::wire::Codec;
+use otr_core::{InstanceTag, Output as CoreOutput, Probe, SessionId, Timestamp, decode_data};
+use rand_core::CryptoRng;
+
+use super::{Conversation, Event, MAX_EARLY, Rejection};
+
+/// What was found out about a data message, without changing anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A session reads it.
+    Session,
+    /// A retained pair reads it.
+    Retained(usize),
+    /// It was read before.
+    Seen {
+        same: bool,
+    },
+    /// Keys are here, the authenticator is wrong.
+    Forged,
+    /// No keys are here.
+    Unreadable,
+    /// It is for another device of ours.
+    OtherInstance,
+}
+
+impl Conversation {
+    /// Takes a line from the network, with what the transport knows of it. When the outputs that follow are drained,
+    /// the delivery may be acknowledged to the transport.
+    pub fn handle_delivery(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if self.poisoned {
+            return;
+        }
+        if evidence.is_own() || evidence.error {
+            self.emit(Event::Rejected(Rejection::Echo));
+        } else if let Some(whole) = self.peer.reassemble(line).map(|whole| whole.into_owned()) {
+            self.handle_whole(&whole, evidence, now, rng);
+        } else {
+            // A fragment: it is stored, or refused by an event of the peer.
+            self.touch();
+        }
+        self.finish_turn(now, rng);
+    }
+
+    fn handle_whole(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if let Some(until) = &mut self.timers.batch_until {
+            *until = now.after(super::refresh::BATCH_QUIET);
+        }
+        match text::classify_reassembled(line) {
+            Line::Encoded(encoded) if encoded.kind() == Kind::Data => self.handle_data(line, evidence, now, rng),
+            Line::Encoded(encoded) => {
+                let opens = encoded.kind() == Kind::Commit;
+                if opens && evidence.is_late() {
+                    return self.emit(Event::LateOffer { sent_at: evidence.delayed });
+                }
+                self.hand_to_peer(line, evidence, now, rng);
+            }
+            Line::Query { .. } if evidence.is_late() => self.emit(Event::LateOffer { sent_at: evidence.delayed }),
+            Line::Tagged { text, .. } if evidence.is_late() || self.is_private() => {
+                // The text is shown; the offer in it is not answered.
+                self.take_clear_text(text, evidence);
+            }
+            Line::Error { text } => self.take_error(text, evidence, now, rng),
+            Line::Plain
+            | Line::Tagged { .. }
+            | Line::Query { .. }
+            | Line::VersionOne
+            | Line::Fragment(_)
+            | Line::Unknown { .. } => self.hand_to_peer(line, evidence, now, rng),
+        }
+    }
+
+    /// Lets the OTR layer handle the line and deals with all that follows.
+    pub(super) fn hand_to_peer(
+        &mut self,
+        line: &[u8],
+        evidence: &Evidence,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) {
+        self.peer.handle_line(line, now, rng);
+        self.absorb_with(evidence, now, rng);
+    }
+
+    fn handle_data(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let parsed = decode_data(line);
+        let Some(bytes) = &parsed else { return self.refuse_data(None, Rejection::Malformed, false, evidence) };
+        let flags = DataMessage::peek_flags(bytes).unwrap_or_default();
+        let ignorable = flags.contains(DataFlags::IGNORE_UNREADABLE);
+        let route = Header::decode(&mut Reader::new(bytes)).ok().map(|header| header.route);
+        let Ok(message) = DataMessage::parse(bytes) else {
+            return self.refuse_data(route, Rejection::Malformed, ignorable, evidence);
+        };
+        match self.find(&message) {
+            Found::Session => self.hand_to_peer(line, evidence, now, rng),
+            Found::Retained(index) => self.read_retained(index, &message, evidence),
+            Found::Seen { same: true } => {
+                self.emit(Event::Rejected(Rejection::Duplicate));
+                self.peer_missed_something(&message, now);
+            }
+            Found::Seen { same: false } => {
+                self.emit(Event::Rejected(Rejection::CloneSuspected));
+                self.start_own_exchange(message.route.sender(), now, rng);
+            }
+            Found::OtherInstance => self.emit(Event::Rejected(Rejection::OtherInstance)),
+            Found::Forged | Found::Unreadable if self.awaits_signature(message.route.sender()) => {
+                self.keep_early(line);
+            }
+            Found::Forged => self.refuse_data(route, Rejection::Forged, ignorable, evidence),
+            Found::Unreadable => self.refuse_data(route, Rejection::Unreadable, ignorable, evidence),
+        }
+    }
+
+    /// Asks sessions first, then retained pairs, and stops at the first that can read it.
+    fn find(&self, message: &DataMessage<'_>) -> Found {
+        if let Route::V3 { receiver, .. } = message.route
+            && receiver != Some(self.peer.identity().instance())
+        {
+            return Found::OtherInstance;
+        }
+        let mut best = Found::Unreadable;
+        for (_, probe) in self.peer.probe(message) {
+            match probe {
+                Probe::Fresh => return Found::Session,
+                other => best = best.or(other),
+            }
+        }
+        for (index, retained) in self.retained.iter().enumerate() {
+            match retained.pair.probe(message) {
+                Probe::Fresh => return Found::Retained(index),
+                other => best = best.or(other),
+            }
+        }
+        best
+    }
+
+    /// An AKE with this device lacks only its last message.
+    fn awaits_signature(&self, instance: Option<InstanceTag>) -> bool {
+        self.peer.awaits_signature(instance)
+    }
+
+    fn keep_early(&mut self, line: &[u8]) {
+        if self.early.len() >= MAX_EARLY {
+            return self.emit(Event::Rejected(Rejection::OverLimit));
+        }
+        self.early.push_back(line.to_vec());
+        self.touch();
+    }
+
+    /// Data messages that waited for an AKE: it is complete, or dropped.
+    pub(super) fn take_early(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let waiting: Vec<_> = self.early.iter().filter_map(|line| Some((line.clone(), route_of(line)?))).collect();
+        for (line, route) in waiting {
+            if self.awaits_signature(route.sender()) {
+                continue;
+            }
+            self.early.retain(|kept| *kept != line);
+            self.touch();
+            self.handle_data(&line, &Evidence::LIVE, now, rng);
+        }
+    }
+
+    /// Forged and unreadable look alike from outside.
+    fn refuse_data(&mut self, route: Option<Route>, reason: Rejection, ignorable: bool, evidence: &Evidence) {
+        self.emit(Event::Rejected(reason));
+        if ignorable || evidence.is_late() || evidence.carbon.is_some() {
+            return;
+        }
+        self.reply_error(route, reason);
+    }
+
+    fn read_retained(&mut self, index: usize, message: &DataMessage<'_>, evidence: &Evidence) {
+        let Some(retained) = self.retained.get_mut(index) else { return };
+        match retained.pair.read(message) {
+            Ok(message) => self.take_retained(message, evidence),
+            Err(_) => self.emit(Event::Rejected(Rejection::Unreadable)),
+        }
+    }
+
+    /// Drains the OTR layer after something that was no delivery.
+    pub(super) fn absorb(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        self.absorb_with(&Evidence::LIVE, now, rng);
+    }
+
+    fn absorb_with(&mut self, evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let mut lines = Vec::new();
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                CoreOutput::Send(line) => lines.push(line),
+                CoreOutput::Retired(pair) => self.retain(pair, now),
+                CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
+            }
+        }
+        self.keep_lines(lines);
+    }
+
+    fn take_core_event(
+        &mut self,
+        event: otr_core::Event,
+        evidence: &Evidence,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) {
+        use otr_core::Event as Core;
+        match event {
+            Core::Plaintext { text, unexpected: _ } => self.take_clear_text(text, evidence),
+            Core::Message(message) => self.take_message(&message, evidence, now),
+            Core::Established(established) => self.take_established(&established, now, rng),
+            Core::Finished { session } => self.take_finished(session, now),
+            Core::Rejected(rejected) => {
+                self.emit(Event::Rejected(rejected.reason.into()));
+            }
+            Core::ErrorReceived { text } => self.emit(Event::PeerError { text }),
+            Core::Smp { session, event, trust } => self.take_smp(session, event, trust, now),
+            Core::ExtraKey { session, usage, data, key } => self.take_extra_key(session, usage, data, key),
+            Core::KeyidsExhausted { session } => self.start_own_exchange(session.instance, now, rng),
+            Core::AkeRetried { .. } => self.touch(),
+            // Nothing that the engine asks for leads to these, and a closed gap is told by its messages.
+            Core::EncryptionRequired | Core::Resent { .. } | Core::HeartbeatSent { .. } | Core::GapClosed { .. } => {}
+            _ => {}
+        }
+    }
+}
+
+impl Found {
+    /// The more telling of two.
+    fn or(self, probe: Probe) -> Self {
+        match (self, probe) {
+            (Self::Seen { same: false }, _) => self,
+            (_, Probe::Seen { same }) => Self::Seen { same },
+            (Self::Unreadable, Probe::BadMac) => Self::Forged,
+            (kept, Probe::BadMac | Probe::KeyidsOut | Probe::Fresh) => kept,
+        }
+    }
+}
+
+fn route_of(line: &[u8]) -> Option<Route> {
+    let bytes = decode_data(line)?;
+    let header = Header::decode(&mut Reader::new(&bytes)).ok()?;
+    (header.kind == MessageType::Data).then_some(header.route)
+}
+
+impl From<otr_core::Rejection> for Rejection {
+    fn from(reason: otr_core::Rejection) -> Self {
+        use otr_core::Rejection as Core;
+        match reason {
+            Core::Unreadable { forged: true } => Self::Forged,
+            Core::Unreadable { forged: false } | Core::NotInPrivate | Core::UnknownInstance => Self::Unreadable,
+            Core::Replay { same: true } => Self::Duplicate,
+            Core::Replay { same: false } => Self::CloneSuspected,
+            Core::Malformed | Core::Fragment | Core::Unrecognised => Self::Malformed,
+            Core::AkeFailed | Core::AkeStray | Core::AkeReplay => Self::Handshake,
+            Core::Reflected => Self::Echo,
+            Core::OtherInstance => Self::OtherInstance,
+            Core::Version(_) => Self::Policy,
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// A session, if it is encrypted.
+pub(super) fn encrypted(peer: &otr_core::Peer, id: SessionId) -> Option<otr_core::SessionView> {
+    peer.view(id).filter(|view| view.encrypted)
+}

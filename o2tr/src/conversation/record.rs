@@ -1,0 +1,178 @@
+//! From and to the row in the store.
+
+use std::sync::Arc;
+
+use o2tr_ekm::codec::{self, CodecError};
+use o2tr_ekm::record::{ConversationRecord, RestoredMark, RetainedRecord};
+use otr_core::{Identity, Leap, Peer, RestoreError, RetainedPair, Timestamp};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{Conversation, Event, Presence, Retained, Timers, Turn};
+use crate::settings::Settings;
+
+/// What a driver knows when it opens a row.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The record as it was loaded.
+    pub record: &'a [u8],
+    /// Its generation.
+    pub generation: u64,
+    /// The store found that the row may be old or a copy.
+    pub quarantine: bool,
+    /// Drawn anew for each opening, from the operating system's source.
+    pub leap: Leap,
+}
+
+/// Why a row cannot be opened. The row is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The record cannot be decoded.
+    #[error("the stored conversation cannot be read: {0}")]
+    Codec(#[from] CodecError),
+    /// The record describes no possible state.
+    #[error("the stored conversation is damaged: {0}")]
+    Restore(#[from] RestoreError),
+}
+
+impl Conversation {
+    /// Continues a conversation from its row. What the application has not taken comes out again as events, and
+    /// lines that may not have left come out again in the same bytes.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the row is untouched.
+    pub fn open(
+        account: Arc<Identity>,
+        settings: Settings,
+        opening: &Opening<'_>,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, OpenError> {
+        let record: ConversationRecord = codec::decode(opening.record)?;
+        let ConversationRecord {
+            peer,
+            sessions,
+            retained,
+            lines,
+            outbox,
+            inbox,
+            trust,
+            early,
+            read_ids,
+            was_private,
+            quarantined,
+            last_id,
+            last_activity,
+            expiry_noticed,
+            last_own_exchange,
+        } = record;
+        let peer = Peer::restore(account, settings.for_core(), peer, Some(opening.leap))?;
+        let retained = retained.into_iter().map(Retained::restore).collect::<Result<_, _>>()?;
+        let mut conversation = Self {
+            settings,
+            peer,
+            sessions,
+            retained,
+            lines: lines.into(),
+            outbox: outbox.into(),
+            inbox: inbox.into(),
+            trust,
+            early: early.into(),
+            read_ids: read_ids.into(),
+            was_private,
+            quarantined,
+            last_id,
+            last_activity,
+            expiry_noticed,
+            last_own_exchange,
+            generation: opening.generation,
+            outputs: Default::default(),
+            commit_open: false,
+            poisoned: false,
+            turn: Turn::default(),
+            presence: Presence { online: true, caught_up: false },
+            timers: Timers::default(),
+            controls: Default::default(),
+        };
+        conversation.mark_restored(now);
+        if opening.quarantine && !conversation.quarantined {
+            conversation.quarantine(now);
+        }
+        conversation.hand_over_again();
+        // The leap is durable before anything is sent.
+        conversation.touch();
+        conversation.finish_turn(now, rng);
+        Ok(conversation)
+    }
+
+    /// The record as it is now.
+    pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        codec::encode(&ConversationRecord {
+            peer: self.peer.snapshot(),
+            sessions: self.sessions.clone(),
+            retained: self.retained.iter().map(Retained::record).collect(),
+            lines: self.lines.iter().cloned().collect(),
+            outbox: self.outbox.iter().cloned().collect(),
+            inbox: self.inbox.iter().cloned().collect(),
+            trust: self.trust.clone(),
+            early: self.early.iter().cloned().collect(),
+            read_ids: self.read_ids.iter().copied().collect(),
+            was_private: self.was_private,
+            quarantined: self.quarantined,
+            last_id: self.last_id,
+            last_activity: self.last_activity,
+            expiry_noticed: self.expiry_noticed,
+            last_own_exchange: self.last_own_exchange,
+        })
+    }
+
+    /// Every encrypted session is now one that came out of the store.
+    fn mark_restored(&mut self, now: Timestamp) {
+        for session in &mut self.sessions {
+            let Some(view) = self.peer.view(session.id).filter(|view| view.encrypted) else { continue };
+            let last_alive = view.last_verified.unwrap_or(view.established);
+            session.restored =
+                Some(RestoredMark { at: now, last_alive, our_keyid: view.keyids.0, recovered: false });
+        }
+    }
+
+    /// Reads what can be read, continues nothing: every session is left to its receiving pairs.
+    fn quarantine(&mut self, now: Timestamp) {
+        self.quarantined = true;
+        let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
+        for id in sessions {
+            self.peer.forget_session(id);
+        }
+        while let Some(output) = self.peer.poll_output() {
+            if let otr_core::Output::Retired(pair) = output {
+                self.retain(pair, now);
+            }
+        }
+        for retained in &mut self.retained {
+            retained.unrevealed = true;
+        }
+        self.lines.retain(|line| line.kept.is_none());
+        self.emit(Event::Quarantined);
+    }
+
+    /// Events that were not acknowledged, lines that were not reported as transmitted.
+    fn hand_over_again(&mut self) {
+        let items: Vec<_> = self.inbox.iter().map(Event::of_item).collect();
+        items.into_iter().for_each(|event| self.emit(event));
+        let lines: Vec<_> = self.lines.iter().filter(|line| !line.transmitted).map(|line| line.id).collect();
+        lines.into_iter().for_each(|id| self.transmit_line(id));
+    }
+}
+
+impl Retained {
+    fn record(&self) -> RetainedRecord {
+        let Self { pair, expires, unrevealed } = self;
+        RetainedRecord { pair: pair.snapshot(), expires: *expires, unrevealed: *unrevealed }
+    }
+
+    fn restore(record: RetainedRecord) -> Result<Self, RestoreError> {
+        let RetainedRecord { pair, expires, unrevealed } = record;
+        Ok(Self { pair: RetainedPair::restore(pair)?, expires, unrevealed })
+    }
+}

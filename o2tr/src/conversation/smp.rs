@@ -1,0 +1,172 @@
+//! SMP and the extra symmetric key: they use keys like texts, and wait like texts.
+
+use o2tr_ekm::record::{ExtraKeyItem, InboxKind, TrustLevel};
+use otr_core::smp::SmpEvent;
+use otr_core::{Output as CoreOutput, SecretBytes, SendError, SessionId, SmpSendError, Timestamp};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::receive::encrypted;
+use super::{Conversation, Event, Hold};
+
+/// Why a wish was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// There is no private conversation.
+    #[error("there is no private conversation")]
+    NoSession,
+    /// SMP refused.
+    #[error(transparent)]
+    Smp(#[from] SmpSendError),
+    /// The message could not be made.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+/// A wish that waits for a key it may use. It is not stored: after a restart SMP starts anew.
+#[derive(Debug)]
+pub(super) enum Control {
+    StartSmp { secret: Zeroizing<Vec<u8>>, question: Option<Vec<u8>> },
+    RespondSmp { secret: Zeroizing<Vec<u8>> },
+    AbortSmp,
+    ExtraKey { usage: u32, data: Vec<u8> },
+}
+
+impl Conversation {
+    /// Starts SMP in the present session.
+    ///
+    /// # Errors
+    /// [`ControlError`]; nothing has changed then.
+    pub fn start_smp(
+        &mut self,
+        secret: &[u8],
+        question: Option<&[u8]>,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ControlError> {
+        let secret = Zeroizing::new(secret.to_vec());
+        self.control(Control::StartSmp { secret, question: question.map(<[u8]>::to_vec) }, now, rng)
+    }
+
+    /// Answers the peer's SMP.
+    ///
+    /// # Errors
+    /// [`ControlError`]; nothing has changed then.
+    pub fn respond_smp(
+        &mut self,
+        secret: &[u8],
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ControlError> {
+        self.control(Control::RespondSmp { secret: Zeroizing::new(secret.to_vec()) }, now, rng)
+    }
+
+    /// Ends the SMP run.
+    ///
+    /// # Errors
+    /// [`ControlError`]; nothing has changed then.
+    pub fn abort_smp(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<(), ControlError> {
+        self.control(Control::AbortSmp, now, rng)
+    }
+
+    /// Tells the peer that the extra symmetric key will be used; [`Event::ExtraKeySent`] brings it.
+    ///
+    /// # Errors
+    /// [`ControlError`]; nothing has changed then.
+    pub fn use_extra_key(
+        &mut self,
+        usage: u32,
+        data: &[u8],
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ControlError> {
+        self.control(Control::ExtraKey { usage, data: data.to_vec() }, now, rng)
+    }
+
+    fn control(&mut self, control: Control, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<(), ControlError> {
+        let session = self.control_session().ok_or(ControlError::NoSession)?;
+        if self.controls.is_empty() && !self.at_threshold(session) {
+            self.run_control(session, &control, now, rng)?;
+        } else {
+            self.controls.push_back(control);
+            self.emit(Event::Paused { queued: self.waiting() + self.controls.len(), reason: Hold::Threshold });
+        }
+        self.finish_turn(now, rng);
+        Ok(())
+    }
+
+    pub(super) fn flush_controls(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        while let Some(session) = self.control_session().filter(|session| !self.at_threshold(*session)) {
+            let Some(control) = self.controls.pop_front() else { return };
+            // What no longer makes sense is dropped; SMP tells of itself.
+            let _ = self.run_control(session, &control, now, rng);
+        }
+    }
+
+    fn control_session(&self) -> Option<SessionId> {
+        self.peer.current().filter(|id| encrypted(&self.peer, *id).is_some() && !self.quarantined)
+    }
+
+    fn at_threshold(&self, session: SessionId) -> bool {
+        let uses = self.peer.view(session).map_or(0, |view| view.uses_of_key);
+        self.settings.threshold.is_some_and(|k| uses >= k)
+    }
+
+    fn run_control(
+        &mut self,
+        session: SessionId,
+        control: &Control,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), ControlError> {
+        match control {
+            Control::StartSmp { secret, question } => {
+                self.peer.start_smp(session, secret, question.as_deref(), now, rng)?;
+            }
+            Control::RespondSmp { secret } => self.peer.respond_smp(session, secret, now, rng)?,
+            Control::AbortSmp => self.peer.abort_smp(session, now)?,
+            Control::ExtraKey { usage, data } => {
+                let key = self.peer.send_extra_key(session, *usage, data, now)?;
+                self.emit(Event::ExtraKeySent { session, usage: *usage, key });
+            }
+        }
+        self.keep_own_lines();
+        Ok(())
+    }
+
+    fn keep_own_lines(&mut self) {
+        let mut lines = Vec::new();
+        while let Some(output) = self.peer.poll_output() {
+            if let CoreOutput::Send(line) = output {
+                lines.push(line);
+            }
+        }
+        self.keep_lines(lines);
+        self.touch();
+    }
+
+    pub(super) fn take_smp(&mut self, session: SessionId, event: SmpEvent, trust: Option<bool>, now: Timestamp) {
+        self.touch();
+        let level = match trust {
+            Some(true) => Some(TrustLevel::Smp),
+            Some(false) => Some(TrustLevel::Unverified),
+            None => None,
+        };
+        if let Some(level) = level
+            && let Some(known) = self.trust.iter_mut().find(|known| known.fingerprint == session.fingerprint)
+        {
+            known.level = level;
+        }
+        let _ = now;
+        match event {
+            SmpEvent::Success => self.put_in_inbox(InboxKind::SmpResult { session, equal: true }),
+            SmpEvent::Failure => self.put_in_inbox(InboxKind::SmpResult { session, equal: false }),
+            other => self.emit(Event::Smp { session, event: other }),
+        }
+    }
+
+    pub(super) fn take_extra_key(&mut self, session: SessionId, usage: u32, data: Vec<u8>, key: SecretBytes<32>) {
+        self.put_in_inbox(InboxKind::ExtraKey(ExtraKeyItem { session, usage, data, key }));
+    }
+}

@@ -1,0 +1,125 @@
+//! One turn: one input, one mutation, then one commit and what stands behind it.
+
+use otr_core::Timestamp;
+use rand_core::CryptoRng;
+
+use super::{Commit, Conversation, Event, Output, Transmission};
+
+/// What the present turn has brought about.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// The record has changed.
+    dirty: bool,
+    /// The record has lost a secret.
+    retires: bool,
+    lifts_quarantine: bool,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug)]
+enum Effect {
+    Transmit(u64),
+    Event(Box<Event>),
+}
+
+impl Conversation {
+    /// The next output; `None` when all is done or while a commit is with the store.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.commit_open || self.poisoned {
+            return None;
+        }
+        let output = self.outputs.pop_front();
+        self.commit_open = matches!(output, Some(Output::Commit(_)));
+        output
+    }
+
+    /// The commit that was polled last is durable: what stands behind it may go.
+    pub fn commit_done(&mut self) {
+        self.commit_open = false;
+    }
+
+    /// The commit that was polled last failed, or nobody knows. Nothing more comes out: drop the conversation and
+    /// load it again.
+    pub fn commit_failed(&mut self) {
+        self.poisoned = true;
+        self.outputs.clear();
+    }
+
+    /// Whether a commit has failed.
+    #[must_use]
+    pub const fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// Whether the driver has nothing to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.outputs.is_empty() && !self.commit_open
+    }
+
+    /// The record has changed.
+    pub(super) fn touch(&mut self) {
+        self.turn.dirty = true;
+    }
+
+    /// The record has changed and no longer holds a secret that it held.
+    pub(super) fn touch_and_retire(&mut self) {
+        self.turn.dirty = true;
+        self.turn.retires = true;
+    }
+
+    pub(super) fn lift_quarantine(&mut self) {
+        self.quarantined = false;
+        self.turn.lifts_quarantine = true;
+        self.touch();
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.turn.effects.push(Effect::Event(Box::new(event)));
+    }
+
+    pub(super) fn transmit_line(&mut self, id: u64) {
+        self.turn.effects.push(Effect::Transmit(id));
+    }
+
+    /// Ends a turn: does what follows from the input, then queues the commit and, behind it, the effects.
+    pub(super) fn finish_turn(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        self.absorb(now, rng);
+        self.take_early(now, rng);
+        self.flush(now, rng);
+        self.answer_readings(now, rng);
+        self.set_timers(now, rng);
+        self.queue_outputs();
+    }
+
+    pub(super) fn queue_outputs(&mut self) {
+        let Turn { dirty, retires, lifts_quarantine, effects } = core::mem::take(&mut self.turn);
+        if dirty {
+            match self.encode() {
+                Ok(record) => {
+                    let commit =
+                        Commit { expected: self.generation, record, retires_secret: retires, lifts_quarantine };
+                    self.generation += 1;
+                    self.outputs.push_back(Output::Commit(commit));
+                }
+                // Caps keep every record far below the limit of its codec; if one does not fit all the same,
+                // nothing may leave.
+                Err(_) => return self.commit_failed(),
+            }
+        }
+        for effect in effects {
+            let output = match effect {
+                Effect::Event(event) => Output::Event(*event),
+                Effect::Transmit(id) => match self.lines.iter().find(|line| line.id == id) {
+                    Some(line) => Output::Transmit(Transmission {
+                        id,
+                        line: line.bytes.clone(),
+                        route: line.route,
+                    }),
+                    None => continue,
+                },
+            };
+            self.outputs.push_back(output);
+        }
+    }
+}
