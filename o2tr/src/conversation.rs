@@ -115,6 +115,8 @@ struct Timers {
     rekeys: u32,
     /// A recovered session is to be renewed by an AKE.
     reauthenticate_at: Option<Timestamp>,
+    /// When an error reply was last sent without a session.
+    error_replied: Option<Timestamp>,
 }
 
 impl Conversation {

@@ -12,7 +12,9 @@ pub struct SessionRecord {
     pub ssid: [u8; 8],
     /// A secret of its AKE, to prove continuity after the next one.
     pub exporter: SecretBytes<32>,
-    /// The id and the secret of the session before, to be proven in the first message of this one.
+    /// Whether we sent the Reveal Signature of its AKE: it tells our proof of continuity from the peer's.
+    pub revealed: bool,
+    /// The id and the secret of the session before, which each side proves to the other.
     pub predecessor: Option<([u8; 8], SecretBytes<32>)>,
     /// The peer has proven that it was the other end of the session before.
     pub continuous: bool,

@@ -25,6 +25,7 @@ impl Conversation {
             id: *session,
             ssid: *ssid,
             exporter: exporter.clone(),
+            revealed: *revealed,
             predecessor: before.as_ref().map(|record| (record.ssid, record.exporter.clone())),
             continuous: false,
             restored: None,

@@ -162,7 +162,6 @@ impl Conversation {
         let kept = KeptLine { session: id, ssid: view.ssid, keyids, use_number, auto: parcel.auto };
         if let Some(record) = self.session_record_mut(id) {
             record.announced = record.announced.saturating_add(1);
-            record.predecessor = None;
         }
         self.add_line(line.bytes, line.route, Some(kept));
         Some(kept)

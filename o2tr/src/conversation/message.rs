@@ -20,6 +20,8 @@ impl Conversation {
             self.touch();
         }
         let provenance = self.follow_recovery(message, now);
+        self.turn.read_in.push(id);
+        self.turn.visible |= !message.content.text.is_empty();
         let note = Note::find(&message.content.tlvs);
         let automatic = is_automatic(message, note.as_ref());
         self.mark_read(message, note.as_ref(), automatic);

@@ -88,12 +88,12 @@ impl Conversation {
 
     fn handle_data(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
         let parsed = decode_data(line);
-        let Some(bytes) = &parsed else { return self.refuse_data(None, Rejection::Malformed, false, evidence) };
+        let Some(bytes) = &parsed else { return self.refuse_data(None, Rejection::Malformed, false, evidence, now) };
         let flags = DataMessage::peek_flags(bytes).unwrap_or_default();
         let ignorable = flags.contains(DataFlags::IGNORE_UNREADABLE);
         let route = Header::decode(&mut Reader::new(bytes)).ok().map(|header| header.route);
         let Ok(message) = DataMessage::parse(bytes) else {
-            return self.refuse_data(route, Rejection::Malformed, ignorable, evidence);
+            return self.refuse_data(route, Rejection::Malformed, ignorable, evidence, now);
         };
         match self.find(&message) {
             Found::Session => self.hand_to_peer(line, evidence, now, rng),
@@ -110,8 +110,8 @@ impl Conversation {
             Found::Forged | Found::Unreadable if self.awaits_signature(message.route.sender()) => {
                 self.keep_early(line);
             }
-            Found::Forged => self.refuse_data(route, Rejection::Forged, ignorable, evidence),
-            Found::Unreadable => self.refuse_data(route, Rejection::Unreadable, ignorable, evidence),
+            Found::Forged => self.refuse_data(route, Rejection::Forged, ignorable, evidence, now),
+            Found::Unreadable => self.refuse_data(route, Rejection::Unreadable, ignorable, evidence, now),
         }
     }
 
@@ -165,12 +165,19 @@ impl Conversation {
     }
 
     /// Forged and unreadable look alike from outside.
-    fn refuse_data(&mut self, route: Option<Route>, reason: Rejection, ignorable: bool, evidence: &Evidence) {
+    fn refuse_data(
+        &mut self,
+        route: Option<Route>,
+        reason: Rejection,
+        ignorable: bool,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) {
         self.emit(Event::Rejected(reason));
         if ignorable || evidence.is_late() || evidence.carbon.is_some() {
             return;
         }
-        self.reply_error(route, reason);
+        self.reply_error(route, reason, now);
     }
 
     fn read_retained(&mut self, index: usize, message: &DataMessage<'_>, evidence: &Evidence) {

@@ -13,6 +13,8 @@ use super::{Conversation, Event, Hold, Rejection};
 
 /// How often we start one by ourselves because of an error or an unreadable message.
 const OWN_EXCHANGE_AT_MOST: Duration = Duration::from_secs(600);
+/// How long an offer of ours may stay unanswered before another one is made.
+const UNANSWERED: Duration = Duration::from_secs(60);
 /// How long texts wait at the threshold for a peer that is there.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long a retransmission explains an error.
@@ -39,7 +41,7 @@ impl Conversation {
     /// A text waits for a session: one exchange is enough.
     pub(super) fn ask_for_session(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         let finished = self.peer.current().and_then(|id| self.peer.view(id)).is_some_and(|view| !view.encrypted);
-        if !finished && !self.peer.is_exchanging() {
+        if !finished && !self.peer.is_exchanging(now, UNANSWERED) {
             self.ask(now, rng);
         }
     }
@@ -67,7 +69,7 @@ impl Conversation {
         rng: &mut dyn CryptoRng,
     ) {
         let recent = self.last_own_exchange.is_some_and(|at| now.since(at) < OWN_EXCHANGE_AT_MOST);
-        if recent || self.peer.is_exchanging() {
+        if recent || self.peer.is_exchanging(now, UNANSWERED) {
             return;
         }
         self.last_own_exchange = Some(now);
@@ -102,14 +104,15 @@ impl Conversation {
     }
 
     /// At most one error reply in the life of a session, none while another device has a session.
-    pub(super) fn reply_error(&mut self, route: Option<Route>, reason: Rejection) {
+    pub(super) fn reply_error(&mut self, route: Option<Route>, reason: Rejection, now: Timestamp) {
         let instance = route.and_then(Route::sender);
         let mut sessions = self.peer.sessions().filter(|view| view.encrypted).peekable();
         if sessions.peek().is_none() {
-            if self.turn.replied_without_session {
+            if self.timers.error_replied.is_some_and(|at| now.since(at) < OWN_EXCHANGE_AT_MOST) {
                 return;
             }
-            self.turn.replied_without_session = true;
+            drop(sessions);
+            self.timers.error_replied = Some(now);
         } else {
             let Some(id) = sessions.find(|view| view.id.instance == instance).map(|view| view.id) else { return };
             drop(sessions);

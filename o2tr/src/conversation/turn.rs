@@ -1,6 +1,6 @@
 //! One turn: one input, one mutation, then one commit and what stands behind it.
 
-use otr_core::Timestamp;
+use otr_core::{SessionId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::{Commit, Conversation, Event, Output, Transmission};
@@ -14,6 +14,12 @@ pub(super) struct Turn {
     retires: bool,
     lifts_quarantine: bool,
     effects: Vec<Effect>,
+    /// Sessions in which something was read.
+    pub(super) read_in: Vec<SessionId>,
+    /// A text was among it.
+    pub(super) visible: bool,
+    /// Sessions whose peer wants a fresh key.
+    pub(super) answer_refresh: Vec<SessionId>,
 }
 
 #[derive(Debug)]
@@ -93,7 +99,7 @@ impl Conversation {
     }
 
     pub(super) fn queue_outputs(&mut self) {
-        let Turn { dirty, retires, lifts_quarantine, effects } = core::mem::take(&mut self.turn);
+        let Turn { dirty, retires, lifts_quarantine, effects, .. } = core::mem::take(&mut self.turn);
         if dirty {
             match self.encode() {
                 Ok(record) => {

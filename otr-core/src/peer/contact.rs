@@ -1,5 +1,6 @@
 //! The AKE with each device of the peer.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::Peer;
@@ -100,6 +101,20 @@ impl Peer {
     /// Whether an instance may be spoken to: it has a session or took part in an AKE.
     pub(super) fn knows(&self, instance: Option<InstanceTag>) -> bool {
         self.contact(instance).is_some() || self.sessions.iter().any(|session| session.id().instance == instance)
+    }
+
+    /// Whether an AKE with this device lacks only the peer's Signature: its first data messages may come before
+    /// that.
+    #[must_use]
+    pub fn awaits_signature(&self, instance: Option<InstanceTag>) -> bool {
+        self.contact(instance).is_some_and(|contact| matches!(contact.exchange, Exchange::AwaitingSignature(_)))
+    }
+
+    /// Whether an AKE is under way that the peer has answered, or that we began no longer than `within` ago.
+    #[must_use]
+    pub fn is_exchanging(&self, now: Timestamp, within: Duration) -> bool {
+        let answered = self.contacts.iter().any(|contact| contact.retry.is_some());
+        answered || self.open_commit.as_ref().is_some_and(|commit| now.since(commit.sent) <= within)
     }
 
     /// A message of the AKE as a line.
