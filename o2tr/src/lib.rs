@@ -1,3 +1,8 @@
 //! O2TR: Off-the-Record messaging that survives being offline.
 
+pub mod conversation;
+pub mod settings;
 pub mod transport;
+
+pub use conversation::{Conversation, Event, Output};
+pub use settings::Settings;

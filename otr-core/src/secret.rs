@@ -20,6 +20,14 @@ impl<const N: usize> SecretBytes<N> {
         Self(bytes)
     }
 
+    /// Wraps the first `N` bytes of a longer secret; `None` if it is shorter.
+    #[must_use]
+    pub fn from_prefix(bytes: &[u8]) -> Option<Self> {
+        let mut secret = Self([0; N]);
+        secret.0.copy_from_slice(bytes.get(..N)?);
+        Some(secret)
+    }
+
     /// The first `M` bytes. `M` must not exceed `N`: that is checked at compile time.
     #[must_use]
     pub fn truncated<const M: usize>(&self) -> SecretBytes<M> {
