@@ -30,7 +30,9 @@ fn resolve(driver: Option<OsString>, ci: Option<&OsStr>) -> Result<Option<PathBu
     match driver {
         Some(path) if Path::new(&path).is_file() => Ok(Some(PathBuf::from(path))),
         Some(path) => bail!("{LIBOTR_PIPE} names {}, which is not a file", Path::new(&path).display()),
-        None if ci == Some(OsStr::new("true")) => bail!("{LIBOTR_PIPE} is not set, and with CI=true nothing is skipped"),
+        None if ci == Some(OsStr::new("true")) => {
+            bail!("{LIBOTR_PIPE} is not set, and with CI=true nothing is skipped")
+        }
         None => Ok(None),
     }
 }

@@ -1,5 +1,7 @@
 //! Two libotr processes face to face: the driver speaks the pipe language, and the harness carries it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -66,7 +68,8 @@ fn conversation(policy: &str, version: u64) {
     assert_eq!(encrypted.text("fingerprint"), Some(fingerprint.as_str()));
     assert_eq!(encrypted.text("ssid"), exchange.only(Side::B, "encrypted").unwrap().text("ssid"));
     assert_eq!(encrypted.text("ssid").unwrap().len(), 16);
-    for text in ["hello", "Zażółć gęślą jaźń, 你好, 👋🏽", "quotes \" \\ / \t and\nlines", " leading and trailing "] {
+    for text in ["hello", "Zażółć gęślą jaźń, 你好, 👋🏽", "quotes \" \\ / \t and\nlines", " leading and trailing "]
+    {
         say(&mut relay, Side::A, text);
         say(&mut relay, Side::B, text);
     }
@@ -211,7 +214,8 @@ fn hostile_lines_are_rejected_with_a_reason() {
         (format!("?OTR:{}.", &line[5..60]), "malformed"),
     ] {
         let events = relay.command(Side::B, &json!({"cmd": "recv", "msg": line})).unwrap();
-        let reasons: Vec<_> = events.iter().filter(|event| event.is("rejected")).map(|event| event.text("reason")).collect();
+        let reasons: Vec<_> =
+            events.iter().filter(|event| event.is("rejected")).map(|event| event.text("reason")).collect();
         assert_eq!(reasons, [Some(reason)], "{line}: {events:?}");
     }
     relay.pending(Side::A).clear();
@@ -250,7 +254,8 @@ fn a_line_that_is_no_command_is_a_usage_error_and_loses_nothing() {
         assert_eq!(events[0].text("code"), Some("usage"), "{line}: {events:?}");
     }
     say(&mut relay, Side::A, "nothing is lost");
-    let events = relay.process(Side::A).raw_line(r#" { "cmd" : "send" , "text":"\ud83d\ude00 \u00e9\n" , "id":null } "#);
+    let events =
+        relay.process(Side::A).raw_line(r#" { "cmd" : "send" , "text":"\ud83d\ude00 \u00e9\n" , "id":null } "#);
     let events = events.unwrap();
     let line = events[0].text("msg").unwrap();
     let shown = relay.command(Side::B, &json!({"cmd": "recv", "msg": line})).unwrap();
@@ -290,7 +295,8 @@ fn key_and_tag_files_make_the_same_endpoint_again() {
     assert_eq!(start(&driver, "alice", "bob", &options).ready(), &ready, "a second account leaves the first alone");
 
     std::fs::write(&key, "damaged").unwrap();
-    let error = PipeProcess::spawn("alice", Command::new(&driver).args(["--name", "alice", "--peer", "bob"]).args(options));
+    let error =
+        PipeProcess::spawn("alice", Command::new(&driver).args(["--name", "alice", "--peer", "bob"]).args(options));
     let error = error.unwrap_err();
     let refused = error.downcast_ref::<Refused>().unwrap();
     assert_eq!((refused.status, refused.events[0].text("code")), (Some(3), Some("store")));

@@ -1,0 +1,115 @@
+//! `cargo xtask ci`: what the continuous integration runs, in the order of what fails soonest.
+
+use anyhow::{Result, anyhow};
+
+use crate::provision::CARGO_DENY;
+use crate::workspace::Workspace;
+use crate::{shell, test, tidy};
+
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) tests: bool,
+    pub(crate) provision: bool,
+    pub(crate) advisories: bool,
+}
+
+enum Outcome {
+    Passed,
+    Failed(anyhow::Error),
+    NotRun(&'static str),
+}
+
+/// Runs every step, also after one has failed, so that one run tells everything.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.provision {
+        CARGO_DENY.install()?;
+    }
+    let mut results = vec![
+        ("formatting", of(cargo(workspace, &["fmt", "--all", "--check"]))),
+        ("tidy", of(tidy::run(workspace))),
+        ("lints", of(lints(workspace))),
+        ("features", of(features(workspace))),
+        ("docs", of(docs(workspace))),
+        ("licences", deny(workspace, &["bans", "licenses", "sources"])),
+    ];
+    if options.advisories {
+        results.push(("advisories", deny(workspace, &["advisories"])));
+    }
+    if options.tests {
+        results.push(("tests", of(test::run(workspace, options.provision))));
+    }
+    summarise(&results)
+}
+
+fn of(result: Result<()>) -> Outcome {
+    result.map_or_else(Outcome::Failed, |()| Outcome::Passed)
+}
+
+fn summarise(results: &[(&str, Outcome)]) -> Result<()> {
+    eprintln!();
+    let mut failures = Vec::new();
+    for (step, outcome) in results {
+        match outcome {
+            Outcome::Passed => eprintln!("{step:<12} passed"),
+            Outcome::NotRun(why) => eprintln!("{step:<12} NOT RUN: {why}"),
+            Outcome::Failed(error) => {
+                eprintln!("{step:<12} FAILED: {error:#}");
+                failures.push(*step);
+            }
+        }
+    }
+    anyhow::ensure!(failures.is_empty(), "failed: {}", failures.join(", "));
+    Ok(())
+}
+
+fn cargo(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
+    shell::run(shell::cargo().args(arguments).current_dir(&workspace.root))
+}
+
+fn lints(workspace: &Workspace) -> Result<()> {
+    cargo(workspace, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])
+}
+
+fn docs(workspace: &Workspace) -> Result<()> {
+    let mut command = shell::cargo();
+    // Of libraries only: the program `o2tr` and the crate `o2tr` would overwrite each other's pages.
+    command.args(["doc", "--workspace", "--lib", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "--deny warnings");
+    shell::run(command.current_dir(&workspace.root))
+}
+
+/// Every crate that has features: without any, and with each alone. (With all: the other steps.)
+fn features(workspace: &Workspace) -> Result<()> {
+    for package in workspace.packages.iter().filter(|package| !package.features.is_empty()) {
+        let without = ["clippy", "--package", &package.name, "--no-default-features"];
+        let deny = ["--", "--deny", "warnings"];
+        cargo(workspace, &[&without[..], &deny].concat())?;
+        for feature in &package.features {
+            cargo(workspace, &[&without[..], &["--features", feature], &deny].concat())?;
+        }
+    }
+    Ok(())
+}
+
+fn deny(workspace: &Workspace, checks: &[&str]) -> Outcome {
+    if CARGO_DENY.is_there() {
+        return of(cargo(workspace, &[&["deny", "check"], checks].concat()));
+    }
+    let why = "cargo-deny is missing; `cargo xtask ci --provision` installs it";
+    if shell::in_ci() { Outcome::Failed(anyhow!(why)) } else { Outcome::NotRun(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_fails_the_whole_and_a_step_not_run_does_not() {
+        assert!(summarise(&[("a", Outcome::Passed), ("b", Outcome::NotRun("why"))]).is_ok());
+        let error = summarise(&[
+            ("a", Outcome::Failed(anyhow::anyhow!("x"))),
+            ("b", Outcome::Passed),
+            ("c", Outcome::Failed(anyhow::anyhow!("y"))),
+        ]);
+        assert_eq!(error.unwrap_err().to_string(), "failed: a, c");
+    }
+}
