@@ -55,16 +55,18 @@ const NEEDS: &[Need] = &[
 /// A cargo subcommand that `cargo xtask ci` runs. The version is pinned: a newer one may want a newer compiler.
 #[derive(Debug)]
 pub(crate) struct Tool {
-    pub(crate) name: &'static str,
-    pub(crate) version: &'static str,
+    /// As in `cargo NAME`; the package is called `cargo-NAME`.
+    subcommand: &'static str,
+    version: &'static str,
 }
 
 /// About three minutes of building on two cores, once per machine.
-pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+pub(crate) const CARGO_DENY: Tool = Tool { subcommand: "deny", version: "0.20.2" };
 
 impl Tool {
     pub(crate) fn is_there(&self) -> bool {
-        shell::succeeds(Command::new(self.name).arg("--version"))
+        // Through cargo, which also looks where it installs to.
+        shell::succeeds(shell::cargo().args([self.subcommand, "--version"]))
     }
 
     /// Builds the tool unless some version of it is there.
@@ -74,7 +76,8 @@ impl Tool {
         }
         // Out of the workspace's target folder, of which the tool is no part.
         let mut cargo = shell::cargo();
-        cargo.args(["install", "--locked", "--version", self.version, self.name]).env_remove("CARGO_TARGET_DIR");
+        let package = format!("cargo-{}", self.subcommand);
+        cargo.args(["install", "--locked", "--version", self.version, &package]).env_remove("CARGO_TARGET_DIR");
         shell::run(&mut cargo)
     }
 }
