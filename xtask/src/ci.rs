@@ -1,10 +1,15 @@
 //! `cargo xtask ci`: what the continuous integration runs, in the order of what fails soonest.
 
+use std::process::Command;
+
 use anyhow::{Result, anyhow};
 
-use crate::provision::CARGO_DENY;
+use crate::provision::{CARGO_DENY, CARGO_FUZZ};
 use crate::workspace::Workspace;
 use crate::{shell, test, tidy};
+
+/// How long each fuzz target runs: long enough to show that it is alive and passes its corpus.
+const FUZZ_SECONDS: u32 = 10;
 
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -23,6 +28,9 @@ enum Outcome {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.provision {
         CARGO_DENY.install()?;
+        if has_fuzz_targets(workspace) {
+            CARGO_FUZZ.install()?;
+        }
     }
     let mut results = vec![
         ("formatting", of(cargo(workspace, &["fmt", "--all", "--check"]))),
@@ -34,6 +42,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ];
     if options.advisories {
         results.push(("advisories", deny(workspace, &["advisories"])));
+    }
+    if has_fuzz_targets(workspace) {
+        results.push(("fuzz smoke", fuzz_smoke(workspace)));
     }
     if options.tests {
         results.push(("tests", of(test::run(workspace, options.provision))));
@@ -91,10 +102,48 @@ fn features(workspace: &Workspace) -> Result<()> {
 }
 
 fn deny(workspace: &Workspace, checks: &[&str]) -> Outcome {
-    if CARGO_DENY.is_there() {
-        return of(cargo(workspace, &[&["deny", "check"], checks].concat()));
+    if !CARGO_DENY.is_there() {
+        return not_run("cargo-deny is missing; `cargo xtask ci --provision` installs it");
     }
-    let why = "cargo-deny is missing; `cargo xtask ci --provision` installs it";
+    of(cargo(workspace, &[&["deny", "check"], checks].concat()))
+}
+
+fn has_fuzz_targets(workspace: &Workspace) -> bool {
+    workspace.root.join("fuzz/Cargo.toml").is_file()
+}
+
+fn fuzz_smoke(workspace: &Workspace) -> Outcome {
+    if !CARGO_FUZZ.is_there() {
+        return not_run("cargo-fuzz is missing; `cargo xtask ci --provision` installs it");
+    }
+    if !shell::succeeds(nightly(workspace).arg("--version")) {
+        return not_run("there is no nightly toolchain");
+    }
+    of(run_fuzz_targets(workspace))
+}
+
+fn run_fuzz_targets(workspace: &Workspace) -> Result<()> {
+    let targets = shell::output(nightly(workspace).args(["fuzz", "list"]))?;
+    anyhow::ensure!(!targets.trim().is_empty(), "fuzz/ has no targets");
+    for target in targets.split_whitespace() {
+        let time = format!("-max_total_time={FUZZ_SECONDS}");
+        shell::run(nightly(workspace).args(["fuzz", "run", target, "--", &time]))?;
+    }
+    Ok(())
+}
+
+/// The nightly cargo, whatever toolchain runs us: what that one has set for its children is taken away.
+fn nightly(workspace: &Workspace) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly", "cargo"]).current_dir(&workspace.root);
+    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a step comes to whose tool is missing: with CI=true nothing is skipped.
+fn not_run(why: &'static str) -> Outcome {
     if shell::in_ci() { Outcome::Failed(anyhow!(why)) } else { Outcome::NotRun(why) }
 }
 

@@ -5,5 +5,5 @@ mod process;
 mod relay;
 
 pub use event::Event;
-pub use process::{PipeProcess, Refused};
+pub use process::{Ended, PipeProcess};
 pub use relay::{Exchange, Relay, Side};

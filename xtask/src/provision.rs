@@ -63,6 +63,9 @@ pub(crate) struct Tool {
 /// About three minutes of building on two cores, once per machine.
 pub(crate) const CARGO_DENY: Tool = Tool { subcommand: "deny", version: "0.20.2" };
 
+/// Under a minute of building. It also needs the nightly toolchain, for the sanitizer.
+pub(crate) const CARGO_FUZZ: Tool = Tool { subcommand: "fuzz", version: "0.13.2" };
+
 impl Tool {
     pub(crate) fn is_there(&self) -> bool {
         // Through cargo, which also looks where it installs to.

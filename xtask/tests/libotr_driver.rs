@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 use xtask::peers::require_driver;
-use xtask::pipe::{Exchange, PipeProcess, Refused, Relay, Side};
+use xtask::pipe::{Ended, Exchange, PipeProcess, Relay, Side};
 
 fn start(driver: &Path, name: &str, peer: &str, options: &[&str]) -> PipeProcess {
     let mut command = Command::new(driver);
@@ -298,7 +298,7 @@ fn key_and_tag_files_make_the_same_endpoint_again() {
     let error =
         PipeProcess::spawn("alice", Command::new(&driver).args(["--name", "alice", "--peer", "bob"]).args(options));
     let error = error.unwrap_err();
-    let refused = error.downcast_ref::<Refused>().unwrap();
+    let refused = error.downcast_ref::<Ended>().unwrap();
     assert_eq!((refused.status, refused.events[0].text("code")), (Some(3), Some("store")));
     assert_eq!(std::fs::read(&key).unwrap(), b"damaged", "a damaged file is left as it was");
 }
@@ -316,7 +316,7 @@ fn a_wrong_start_is_a_usage_error() {
         &["--name", "alice", "--peer", "bob", "--memory", "more"],
     ] {
         let error = PipeProcess::spawn("alice", Command::new(&driver).args(arguments)).unwrap_err();
-        let refused = error.downcast_ref::<Refused>().unwrap();
+        let refused = error.downcast_ref::<Ended>().unwrap();
         assert_eq!((refused.status, refused.events[0].text("code")), (Some(2), Some("usage")), "{arguments:?}");
         assert!(refused.stderr.contains("usage:"), "{arguments:?}");
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
-use xtask::pipe::{PipeProcess, Refused};
+use xtask::pipe::{Ended, PipeProcess};
 
 const READY: &str = r#"echo '{"ev":"ready","impl":"shell"}';"#;
 
@@ -27,6 +27,14 @@ fn events_are_collected_up_to_done() {
 }
 
 #[test]
+fn events_that_come_by_themselves_are_waited_for() {
+    let script = format!(r#"{READY} echo '{{"ev":"presence"}}'; sleep 0.1; echo '{{"ev":"online"}}'; read line"#);
+    let mut process = PipeProcess::spawn("shell", &mut shell(&script)).unwrap();
+    let (before, online) = process.wait_for("online").unwrap();
+    assert_eq!((before.len(), before[0].kind(), online.kind()), (1, "presence", "online"));
+}
+
+#[test]
 fn an_answer_to_another_command_is_an_error() {
     let script = format!(r#"{READY} read line; echo '{{"ev":"done","cmd":"query"}}'; read line"#);
     let mut process = PipeProcess::spawn("shell", &mut shell(&script)).unwrap();
@@ -38,7 +46,7 @@ fn an_answer_to_another_command_is_an_error() {
 fn a_refused_start_keeps_status_event_and_words() {
     let script = r#"echo '{"ev":"error","code":"usage","msg":"no"}'; echo 'because' >&2; exit 2"#;
     let error = PipeProcess::spawn("shell", &mut shell(script)).unwrap_err();
-    let refused = error.downcast_ref::<Refused>().unwrap();
+    let refused = error.downcast_ref::<Ended>().unwrap();
     assert_eq!(refused.status, Some(2));
     assert_eq!(refused.events.len(), 1);
     assert_eq!(refused.events[0].text("code"), Some("usage"));
@@ -58,7 +66,7 @@ fn a_process_that_dies_is_reported_with_what_it_said() {
     let script = format!(r#"{READY} read line; echo '{{"ev":"sent","id":"1"}}'; echo 'gone' >&2; exit 7"#);
     let mut process = PipeProcess::spawn("shell", &mut shell(&script)).unwrap();
     let error = process.command(&json!({"cmd": "send", "text": "hello"})).unwrap_err();
-    let ended = error.downcast_ref::<Refused>().unwrap();
+    let ended = error.downcast_ref::<Ended>().unwrap();
     assert_eq!((ended.status, ended.events.len(), ended.stderr.as_str()), (Some(7), 1, "gone\n"));
 }
 

@@ -31,14 +31,14 @@ pub struct PipeProcess {
     timeout: Duration,
 }
 
-/// An endpoint ended without saying `ready`.
+/// An endpoint's process has ended: before `ready`, which is a refused start, or in the midst of a command.
 #[derive(Debug)]
-pub struct Refused {
+pub struct Ended {
     /// The name the test gave to the endpoint.
     pub label: String,
     /// The exit status; `None` when a signal ended the process.
     pub status: Option<i32>,
-    /// What it said instead of `ready`.
+    /// What it said since the last command.
     pub events: Vec<Event>,
     /// Its words on standard error.
     pub stderr: String,
@@ -49,7 +49,7 @@ impl PipeProcess {
     ///
     /// # Errors
     ///
-    /// The program cannot be started, does not answer in time, or refuses: then the error is a [`Refused`].
+    /// The program cannot be started, does not answer in time, or refuses: then the error is [`Ended`].
     pub fn spawn(label: &str, command: &mut Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -110,8 +110,8 @@ impl PipeProcess {
     ///
     /// # Errors
     ///
-    /// The process ended, said something that is no event, answered another command or took too long. The
-    /// error names the events so far. An `error` *event* is an event like any other.
+    /// The process ended (then the error is [`Ended`]), said something that is no event, answered another
+    /// command or took too long. The error names the events so far. An `error` *event* is an event like any other.
     pub fn command(&mut self, command: &Value) -> Result<Vec<Event>> {
         let (events, done) = self.exchange(&command.to_string())?;
         if done.get("cmd") != command.get("cmd") {
@@ -127,6 +127,16 @@ impl PipeProcess {
     /// As [`PipeProcess::command`].
     pub fn raw_line(&mut self, line: &str) -> Result<Vec<Event>> {
         self.exchange(line).map(|(events, _)| events)
+    }
+
+    /// Waits for an event that comes by itself, from a timer or a network inside the endpoint. Returns what
+    /// came before it, and it.
+    ///
+    /// # Errors
+    ///
+    /// As [`PipeProcess::command`].
+    pub fn wait_for(&mut self, kind: &str) -> Result<(Vec<Event>, Event)> {
+        self.collect("wait", kind)
     }
 
     /// Says `quit` and waits for the end.
@@ -200,7 +210,7 @@ impl PipeProcess {
             Err(error) => return error,
         };
         let stderr = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        anyhow!(Refused { label: self.label.clone(), status, events, stderr })
+        anyhow!(Ended { label: self.label.clone(), status, events, stderr })
     }
 
     fn await_exit(&mut self) -> Result<ExitStatus> {
@@ -223,11 +233,11 @@ impl Drop for PipeProcess {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { label, status, events, stderr } = self;
         write!(f, "{label}: ended with status {status:?} after {events:?}; standard error: {stderr}")
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Ended {}
