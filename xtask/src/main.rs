@@ -1,3 +1,82 @@
 //! Tasks of this repository: `cargo xtask help`.
 
-fn main() {}
+mod ci;
+mod driver;
+mod provision;
+mod shell;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Tasks of this repository. Exit status: 0 done, 1 failed, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run all tests, those against foreign implementations included
+    ///
+    /// Without --provision nothing is installed: what is missing is named, and so are the tests that are
+    /// skipped for it. With CI=true a skipped test is a failed one.
+    Test {
+        /// First install the missing Debian packages (asks on a terminal)
+        #[arg(long)]
+        provision: bool,
+    },
+    /// Run what the continuous integration runs: formatting, tidy, lints, features, docs, licences, tests
+    ///
+    /// Every step is run and reported, also after a failure. A step whose tool is missing is named as not
+    /// run; with CI=true that is a failure.
+    Ci {
+        /// First install the missing tools and Debian packages
+        #[arg(long)]
+        provision: bool,
+        /// Leave the tests out
+        #[arg(long)]
+        no_test: bool,
+        /// Also ask the advisory database about the dependencies (needs the network and cargo-deny)
+        #[arg(long)]
+        advisories: bool,
+    },
+    /// Check the rules of the house that no compiler knows
+    Tidy,
+    /// Install the Debian packages that the tests need
+    Provision {
+        /// Only say what is missing; fails when something is
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Test { provision } => test::run(&Workspace::load()?, provision),
+        Task::Ci { provision, no_test, advisories } => {
+            ci::run(&Workspace::load()?, &ci::Options { tests: !no_test, provision, advisories })
+        }
+        Task::Tidy => tidy::run(&Workspace::load()?),
+        Task::Provision { check: true } => provision::check(),
+        Task::Provision { check: false } => provision::install(),
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask test`
+
+use anyhow::{Result, bail};
+use xtask::peers::LIBOTR_PIPE;
+
+use crate::workspace::Workspace;
+use crate::{driver, provision, shell};
+
+/// Tests that are heavy enough to be worth a second run as the users will run the code: package, test file.
+const ALSO_OPTIMISED: &[(&str, &str)] = &[("otr-core", "vectors")];
+
+pub(crate) fn run(workspace: &Workspace, install: bool) -> Result<()> {
+    if install {
+        provision::install()?;
+    }
+    let missing = provision::missing();
+    if !missing.is_empty() {
+        provision::report(&missing);
+        if shell::in_ci() {
+            bail!(
+                "something is missing, and with CI=true nothing is skipped; `cargo xtask test --provision` installs it"
+            );
+        }
+    }
+    // A variable of the caller's names a driver of the caller's: leave it alone.
+    let driver = match std::env::var_os(LIBOTR_PIPE) {
+        Some(path) => Some(path),
+        None if missing.is_empty() => Some(driver::build(workspace)?.into()),
+        None => None,
+    };
+    let with_driver = |arguments: &[&str]| {
+        let mut cargo = shell::cargo();
+        cargo.arg("test").args(arguments).current_dir(&workspace.root);
+        if let Some(path) = &driver {
+            cargo.env(LIBOTR_PIPE, path);
+        }
+        shell::run(&mut cargo)
+    };
+    // Features only add API, so one run with all of them tests everything.
+    with_driver(&["--workspace", "--all-features"])?;
+    for (package, file) in ALSO_OPTIMISED {
+        if workspace.package(package).is_some_and(|package| package.tests.iter().any(|test| test == file)) {
+            with_driver(&["--release", "--package", package, "--test", file])?;
+        }
+    }
+    if driver.is_none() {
+        eprintln!("passed, but not everything was tested: see what is missing above");
+    }
+    Ok(())
+}
