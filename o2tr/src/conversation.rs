@@ -11,7 +11,6 @@ mod flush;
 mod heartbeat;
 mod message;
 mod note;
-mod offers;
 mod outbox;
 mod output;
 mod receive;
