@@ -1,5 +1,7 @@
 //! DSA against libotr's signatures, the vectors of RFC 6979, and the crate `dsa`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use crypto_bigint::BoxedUint;
 use dsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use otr_core::dsa::{Fingerprint, Generator, KeyError, PrivateKey, Progress, PublicKey, Signature, SignatureError};
