@@ -4,15 +4,16 @@ use core::fmt;
 
 use super::{Comb, Residue, Shape};
 
-/// For a peer's public key: 6 KiB; to build it costs 256 squarings, to use it 64 and 64 multiplications.
+/// For a peer's public key: 6 KiB; to build it costs 256 squarings, to use it 63 and 63 multiplications.
 const DH: Shape = Shape { bits: 320, teeth: 5, splits: 1 };
-/// For a base of SMP: 12 KiB; to build it costs 1280 squarings, to use it 256 and 256 multiplications.
-const SMP: Shape = Shape { bits: 1536, teeth: 6, splits: 1 };
+/// For a base of SMP: 24 KiB; to build it costs 1408 squarings, to use it 127 and 255 multiplications.
+const SMP: Shape = Shape { bits: 1536, teeth: 6, splits: 2 };
 
 /// Precomputed powers of one public base. Each use is constant time in the exponent.
 ///
-/// In a conversation each key of the peer is the base of two powers, with our key and with the one before.
-/// Building the table costs about two thirds of a plain power, using it a third: already the second power pays.
+/// In a conversation each key of the peer is the base of two powers, with our key and with the one before; in SMP
+/// a generator is the base of three. Building a table costs two thirds of a plain power (three quarters for SMP),
+/// using it one third (one quarter), so that it pays from the second power on. It holds 6 KiB (24 KiB).
 #[derive(Clone)]
 pub struct PowerTable(Comb);
 
@@ -52,7 +53,7 @@ mod tests {
     fn the_tables_have_the_documented_size() {
         let base = Residue::power_of_g(&[77; 40]);
         assert_eq!(PowerTable::for_dh(&base).0.table_len(), 6 << 10);
-        assert_eq!(PowerTable::for_smp(&base).0.table_len(), 12 << 10);
+        assert_eq!(PowerTable::for_smp(&base).0.table_len(), 24 << 10);
     }
 
     #[test]
