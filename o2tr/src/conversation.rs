@@ -26,15 +26,11 @@ mod view;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use o2tr_ekm::record::{
-    InboxItem, LineRecord, OutboxText, SessionRecord, TrustRecord, WasPrivate,
-};
+use o2tr_ekm::record::{InboxItem, LineRecord, OutboxText, SessionRecord, TrustRecord, WasPrivate};
 use otr_core::{Identity, Peer, RetainedPair, SessionId, Timestamp};
 
 pub use outbox::{OutboxView, SendError};
-pub use output::{
-    Commit, Encrypted, Event, Hold, Output, Refresh, Rejection, Text, Transmission,
-};
+pub use output::{Commit, Encrypted, Event, Hold, Output, Refresh, Rejection, Text, Transmission};
 pub use record::{OpenError, Opening};
 pub use smp::ControlError;
 pub use view::{Privacy, View};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::Cache;
 use super::Vault;
+use super::cache::Cache;
 #[cfg(feature = "sqlite")]
 use crate::backend::Sqlite;
 use crate::backend::{Backend, Files, Ledger, Memory, RawTransaction};
@@ -226,12 +226,7 @@ fn open<B: Backend>(
 }
 
 /// Makes the cells file of a new store. It comes first and complete: rows without cells are never made.
-fn find_or_create(
-    media: &dyn Media,
-    rows_exist: bool,
-    unlock: &Unlock,
-    options: &Options,
-) -> Result<bool, OpenError> {
+fn find_or_create(media: &dyn Media, rows_exist: bool, unlock: &Unlock, options: &Options) -> Result<bool, OpenError> {
     if media.open("cells", false).map_err(BackendError::io("opening the cells"))?.is_some() {
         return Ok(false);
     }

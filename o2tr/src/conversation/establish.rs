@@ -16,11 +16,8 @@ const LEGACY_RESEND_AGE: Duration = Duration::from_secs(60);
 impl Conversation {
     pub(super) fn take_established(&mut self, established: &Established, now: Timestamp, rng: &mut dyn CryptoRng) {
         let Established { session, ssid, revealed, renewed, exporter } = established;
-        let before = self
-            .sessions
-            .iter()
-            .position(|record| record.id == *session)
-            .map(|index| self.sessions.remove(index));
+        let before =
+            self.sessions.iter().position(|record| record.id == *session).map(|index| self.sessions.remove(index));
         self.sessions.push(SessionRecord {
             id: *session,
             ssid: *ssid,

@@ -27,9 +27,21 @@ pub(super) struct Note {
     pub(super) continuity: Option<[u8; 16]>,
 }
 impl Note {
-    pub(super) fn to_tlv(&self) -> Option<Tlv> { None }
-    pub(super) fn find(_: &[Tlv]) -> Option<Self> { None }
+    pub(super) fn to_tlv(&self) -> Option<Tlv> {
+        None
+    }
+    pub(super) fn find(_: &[Tlv]) -> Option<Self> {
+        None
+    }
 }
 impl super::Conversation {
-    pub(super) fn note_for(&self, _: &otr_core::SessionView, _: &super::flush::Parcel<'_>, _: u32, _: &mut dyn rand_core::CryptoRng) -> Option<Note> { None }
+    pub(super) fn note_for(
+        &self,
+        _: &otr_core::SessionView,
+        _: &super::flush::Parcel<'_>,
+        _: u32,
+        _: &mut dyn rand_core::CryptoRng,
+    ) -> Option<Note> {
+        None
+    }
 }

@@ -2,8 +2,8 @@
 
 use o2tr_omd::Evidence;
 use otr_core::text::{self, Kind, Line};
-use otr_core::wire::{DataFlags, DataMessage, Header, MessageType, Reader, Route};
 use otr_core::wire::Codec;
+use otr_core::wire::{DataFlags, DataMessage, Header, MessageType, Reader, Route};
 use otr_core::{InstanceTag, Output as CoreOutput, Probe, SessionId, Timestamp, decode_data};
 use rand_core::CryptoRng;
 
@@ -17,9 +17,7 @@ pub(super) enum Found {
     /// A retained pair reads it.
     Retained(usize),
     /// It was read before.
-    Seen {
-        same: bool,
-    },
+    Seen { same: bool },
     /// Keys are here, the authenticator is wrong.
     Forged,
     /// No keys are here.
@@ -75,13 +73,7 @@ impl Conversation {
     }
 
     /// Lets the OTR layer handle the line and deals with all that follows.
-    pub(super) fn hand_to_peer(
-        &mut self,
-        line: &[u8],
-        evidence: &Evidence,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) {
+    pub(super) fn hand_to_peer(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.peer.handle_line(line, now, rng);
         self.absorb_with(evidence, now, rng);
     }

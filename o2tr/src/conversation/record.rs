@@ -132,8 +132,7 @@ impl Conversation {
         for session in &mut self.sessions {
             let Some(view) = self.peer.view(session.id).filter(|view| view.encrypted) else { continue };
             let last_alive = view.last_verified.unwrap_or(view.established);
-            session.restored =
-                Some(RestoredMark { at: now, last_alive, our_keyid: view.keyids.0, recovered: false });
+            session.restored = Some(RestoredMark { at: now, last_alive, our_keyid: view.keyids.0, recovered: false });
         }
     }
 

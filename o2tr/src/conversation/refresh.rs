@@ -19,8 +19,7 @@ impl Conversation {
     /// The batch is read: every session that owes a fresh key pays.
     pub(super) fn end_batch(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.timers.batch_until = None;
-        let owing: Vec<_> =
-            self.sessions.iter().filter(|record| record.refresh_owed).map(|record| record.id).collect();
+        let owing: Vec<_> = self.sessions.iter().filter(|record| record.refresh_owed).map(|record| record.id).collect();
         for session in owing {
             let unused = encrypted(&self.peer, session).is_some_and(|view| view.uses_of_key == 0);
             // What the user has typed meanwhile carries the fresh key as well.

@@ -85,18 +85,10 @@ impl Conversation {
     }
 
     /// An error message: shown; and if it can mean that the peer has lost its keys, new ones are offered.
-    pub(super) fn take_error(
-        &mut self,
-        text: &[u8],
-        evidence: &Evidence,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) {
+    pub(super) fn take_error(&mut self, text: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.emit(Event::PeerError { text: text.to_vec() });
-        let explained = self
-            .sessions
-            .iter()
-            .any(|record| record.repeated_at.is_some_and(|at| now.since(at) < AFTER_RETRY));
+        let explained =
+            self.sessions.iter().any(|record| record.repeated_at.is_some_and(|at| now.since(at) < AFTER_RETRY));
         let wanted = self.settings.policy.contains(Policy::ERROR_START_AKE);
         if wanted && self.is_private() && !evidence.is_late() && !explained {
             self.start_own_exchange(None, now, rng);
@@ -131,11 +123,8 @@ impl Conversation {
     /// Texts wait at the threshold although the peer is there: a plain OTR client answers a burst only once a
     /// minute. Of two that wait, the one with the lower tag begins.
     pub(super) fn plan_rekey(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let stuck = self.presence.online
-            && self
-                .outbox
-                .iter()
-                .any(|text| self.hold_of(&text.id) == Some(Hold::Threshold));
+        let stuck =
+            self.presence.online && self.outbox.iter().any(|text| self.hold_of(&text.id) == Some(Hold::Threshold));
         if !stuck && self.controls.is_empty() {
             self.timers.rekey_at = None;
             return;

@@ -53,12 +53,7 @@ impl Conversation {
     ///
     /// # Errors
     /// [`ControlError`]; nothing has changed then.
-    pub fn respond_smp(
-        &mut self,
-        secret: &[u8],
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<(), ControlError> {
+    pub fn respond_smp(&mut self, secret: &[u8], now: Timestamp, rng: &mut dyn CryptoRng) -> Result<(), ControlError> {
         self.control(Control::RespondSmp { secret: Zeroizing::new(secret.to_vec()) }, now, rng)
     }
 

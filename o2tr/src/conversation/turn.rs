@@ -117,11 +117,7 @@ impl Conversation {
             let output = match effect {
                 Effect::Event(event) => Output::Event(*event),
                 Effect::Transmit(id) => match self.lines.iter().find(|line| line.id == id) {
-                    Some(line) => Output::Transmit(Transmission {
-                        id,
-                        line: line.bytes.clone(),
-                        route: line.route,
-                    }),
+                    Some(line) => Output::Transmit(Transmission { id, line: line.bytes.clone(), route: line.route }),
                     None => continue,
                 },
             };

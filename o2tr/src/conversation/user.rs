@@ -38,13 +38,7 @@ impl Conversation {
     }
 
     /// What the user thinks of a key.
-    pub fn set_trust(
-        &mut self,
-        fingerprint: Fingerprint,
-        level: TrustLevel,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) {
+    pub fn set_trust(&mut self, fingerprint: Fingerprint, level: TrustLevel, now: Timestamp, rng: &mut dyn CryptoRng) {
         if self.poisoned {
             return;
         }
