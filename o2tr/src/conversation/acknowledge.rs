@@ -172,7 +172,7 @@ impl Conversation {
             TextState::InFlight(flight) if flight.ssid == ssid => {
                 if again(text, &flight) {
                     text.state = TextState::Queued;
-                    text.again = true;
+                    text.again |= flight.transmitted;
                     true
                 } else {
                     lost.push(text.id.clone());

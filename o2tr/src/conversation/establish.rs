@@ -34,7 +34,7 @@ impl Conversation {
             repeated_at: None,
         });
         self.drop_orphaned_records();
-        self.last_activity = Some(now);
+        let last_read = self.last_activity.replace(now);
         self.expiry_noticed = None;
         self.timers.rekey_at = None;
         self.touch_and_retire();
@@ -50,7 +50,7 @@ impl Conversation {
             self.lift_quarantine();
         }
         if let Some(before) = before {
-            self.succeed(&before, session.fingerprint, now);
+            self.succeed(&before, session.fingerprint, last_read, now);
         }
         // A stranger's session never takes over: what is private stays addressed to whom it was.
         if self.was_private.is_none() {
@@ -64,7 +64,13 @@ impl Conversation {
     }
 
     /// What the session before leaves to its successor with the same key.
-    fn succeed(&mut self, before: &SessionRecord, fingerprint: Fingerprint, now: Timestamp) {
+    fn succeed(
+        &mut self,
+        before: &SessionRecord,
+        fingerprint: Fingerprint,
+        last_read: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         if before.restored.is_some_and(|mark| mark.recovered) {
             self.emit(Event::Refreshed { session: before.id, how: Refresh::Ake });
             self.timers.reauthenticate_at = None;
@@ -73,13 +79,12 @@ impl Conversation {
             // An O2TR peer: its texts wait until it has proven that it was the other end.
             return;
         }
-        let last_read = self.peer.view(before.id).and_then(|view| view.last_verified);
         self.settle_in_flight(before.ssid, |text, flight| {
             text.address == Some(fingerprint)
-                && !text.again
-                && flight.transmitted
-                && now.since(flight.at) <= LEGACY_RESEND_AGE
-                && last_read.is_none_or(|at| at < flight.at)
+                && (!flight.transmitted
+                    || (!text.again
+                        && now.since(flight.at) <= LEGACY_RESEND_AGE
+                        && last_read.is_none_or(|at| at < flight.at)))
         });
     }
 
@@ -117,7 +122,7 @@ impl Conversation {
     pub(super) fn take_finished(&mut self, session: SessionId, now: Timestamp) {
         self.close_retained(session, now);
         if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
-            self.settle_in_flight(ssid, |_, _| false);
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
         }
         self.sessions.retain(|record| record.id != session);
         self.put_in_inbox(InboxKind::Finished { session });

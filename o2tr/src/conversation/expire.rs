@@ -97,7 +97,7 @@ impl Conversation {
         let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
         for session in sessions {
             if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
-                self.settle_in_flight(ssid, |_, _| false);
+                self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
             }
             self.peer.forget_session(session);
             self.emit(Event::Expired { session });

@@ -100,8 +100,9 @@ impl Conversation {
 
     /// With a tag where the policy says so.
     fn send_in_clear(&mut self, text: &OutboxText, now: Timestamp) {
+        self.turn.deferred.extend(core::iter::from_fn(|| self.peer.poll_output()));
         if self.peer.send(text.text.as_bytes(), now).is_ok()
-            && let Some(CoreOutput::Send(line)) = self.peer.poll_output()
+            && let Some(line) = self.take_made_line()
         {
             self.add_line(line.bytes, None, None);
         }
@@ -113,6 +114,7 @@ impl Conversation {
         match text.state {
             TextState::InFlight(_) => None,
             TextState::HeldForTrust => Some(Hold::Trust),
+            TextState::Queued if !self.controls.is_empty() => Some(Hold::Threshold),
             TextState::Queued if self.may_leave_in_clear(text) => None,
             TextState::Queued => self.way_for(text).err(),
         }
@@ -155,9 +157,9 @@ impl Conversation {
         let use_number = view.uses_of_key.checked_add(1)?;
         let mut tlvs = parcel.tlvs.clone();
         tlvs.extend(self.note_for(&view, parcel, use_number, rng).and_then(|note: Note| note.to_tlv()));
-        self.absorb_before_send();
+        self.turn.deferred.extend(core::iter::from_fn(|| self.peer.poll_output()));
         self.peer.send_in(id, parcel.text, &tlvs, parcel.flags, now).ok()?;
-        let Some(CoreOutput::Send(line)) = self.peer.poll_output() else { return None };
+        let line = self.take_made_line()?;
         let keyids = (view.keyids.0.saturating_sub(1), view.keyids.1);
         let kept = KeptLine { session: id, ssid: view.ssid, keyids, use_number, auto: parcel.auto };
         if let Some(record) = self.session_record_mut(id) {
@@ -165,17 +167,6 @@ impl Conversation {
         }
         self.add_line(line.bytes, line.route, Some(kept));
         Some(kept)
-    }
-
-    /// Outputs of the OTR layer are drained after every call, so that the next one is the line just made.
-    fn absorb_before_send(&mut self) {
-        let mut lines = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            if let CoreOutput::Send(line) = output {
-                lines.push(line);
-            }
-        }
-        self.keep_lines(lines);
     }
 
     /// Queues a line: it is stored before it leaves, and leaves behind all that was queued before it.
@@ -187,18 +178,45 @@ impl Conversation {
         id
     }
 
-    /// Lines that the OTR layer made by itself: handshakes, and SMP answers, which count as uses of their key.
-    pub(super) fn keep_lines(&mut self, lines: Vec<Line>) {
-        let kept: Vec<_> = lines.iter().map(|line| self.kept_of(line)).collect();
-        for (index, line) in lines.into_iter().enumerate() {
-            let behind = kept.iter().skip(index + 1).flatten().count();
-            let entry = kept.get(index).copied().flatten().map(|mut kept| {
-                let behind = u32::try_from(behind).unwrap_or(u32::MAX);
-                kept.use_number = kept.use_number.saturating_sub(behind);
-                kept
-            });
-            self.add_line(line.bytes, line.route, entry);
+    /// Everything that the OTR layer has to say, in order. Data messages that it made by itself (SMP answers, the end
+    /// of a session) are uses of their key, and are kept like ours.
+    pub(super) fn take_core_outputs(&mut self) -> Vec<(CoreOutput, Option<KeptLine>)> {
+        let mut outputs = core::mem::take(&mut self.turn.deferred);
+        outputs.extend(core::iter::from_fn(|| self.peer.poll_output()));
+        let mut outputs: Vec<_> = outputs
+            .into_iter()
+            .map(|output| {
+                let kept = match &output {
+                    CoreOutput::Send(line) => self.kept_of(line),
+                    CoreOutput::Event(_) | CoreOutput::Retired(_) => None,
+                };
+                (output, kept)
+            })
+            .collect();
+        // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
+        let mut behind: Vec<((u32, u32), u32)> = Vec::new();
+        for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
+            match behind.iter_mut().find(|(keyids, _)| *keyids == kept.keyids) {
+                Some((_, count)) => {
+                    kept.use_number = kept.use_number.saturating_sub(*count);
+                    *count += 1;
+                }
+                None => behind.push((kept.keyids, 1)),
+            }
         }
+        outputs
+    }
+
+    /// The line that the OTR layer has just made; what it said before waits for its turn.
+    fn take_made_line(&mut self) -> Option<Line> {
+        let mut made = None;
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                CoreOutput::Send(line) if made.is_none() => made = Some(line),
+                other => self.turn.deferred.push(other),
+            }
+        }
+        made
     }
 
     /// If it is a data message: of which session, under which key. The use number is that of the newest use.

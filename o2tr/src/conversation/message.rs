@@ -106,7 +106,6 @@ impl Conversation {
             record.refresh_owed = false;
             if mark.recovered {
                 self.emit(Event::Refreshed { session: message.session, how: Refresh::Ratchet });
-                self.plan_reauthentication(now);
             }
             return Provenance::Live;
         }

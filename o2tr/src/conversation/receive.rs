@@ -186,15 +186,19 @@ impl Conversation {
     }
 
     fn absorb_with(&mut self, evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let mut lines = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            match output {
-                CoreOutput::Send(line) => lines.push(line),
-                CoreOutput::Retired(pair) => self.retain(pair, now),
-                CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
+        loop {
+            let outputs = self.take_core_outputs();
+            if outputs.is_empty() {
+                return;
+            }
+            for (output, kept) in outputs {
+                match output {
+                    CoreOutput::Send(line) => drop(self.add_line(line.bytes, line.route, kept)),
+                    CoreOutput::Retired(pair) => self.retain(pair, now),
+                    CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
+                }
             }
         }
-        self.keep_lines(lines);
     }
 
     fn take_core_event(
@@ -214,7 +218,7 @@ impl Conversation {
                 self.emit(Event::Rejected(rejected.reason.into()));
             }
             Core::ErrorReceived { text } => self.emit(Event::PeerError { text }),
-            Core::Smp { session, event, trust } => self.take_smp(session, event, trust, now),
+            Core::Smp { session, event, trust } => self.take_smp(session, event, trust),
             Core::ExtraKey { session, usage, data, key } => self.take_extra_key(session, usage, data, key),
             Core::KeyidsExhausted { session } => self.start_own_exchange(session.instance, now, rng),
             Core::AkeRetried { .. } => self.touch(),

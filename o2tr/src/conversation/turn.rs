@@ -14,6 +14,8 @@ pub(super) struct Turn {
     retires: bool,
     lifts_quarantine: bool,
     effects: Vec<Effect>,
+    /// What the OTR layer said while we were busy with something else.
+    pub(super) deferred: Vec<otr_core::Output>,
     /// Sessions in which something was read.
     pub(super) read_in: Vec<SessionId>,
     /// A text was among it.
