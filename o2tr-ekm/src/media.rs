@@ -2,6 +2,7 @@
 
 mod disk;
 mod simulated;
+mod splitmix;
 
 use std::io;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub use self::disk::Disk;
 #[cfg(feature = "sqlite")]
 pub(crate) use self::disk::identity_of;
 pub(crate) use self::disk::make_directory;
+#[cfg(feature = "conformance")]
+pub(crate) use self::splitmix::SplitMix;
 pub use self::simulated::{Aftermath, Fault, Simulated};
 
 /// A directory of files, with `/` in names for one level of subdirectories.

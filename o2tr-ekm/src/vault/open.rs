@@ -104,20 +104,15 @@ pub fn open_files_on(media: Arc<dyn Media>, unlock: &Unlock, options: &Options) 
     open_files_in(media, unlock, options, Place::default())
 }
 
-/// Opens a store in memory, that a clone of both arguments may have filled before.
+/// Opens a store in memory: a new one on a new medium, or the one that a clone of the medium holds.
 ///
 /// # Errors
 ///
 /// [`OpenError`].
-pub fn open_in_memory(
-    rows: &Memory,
-    cells: &Simulated,
-    unlock: &Unlock,
-    options: &Options,
-) -> Result<Opened<Memory>, OpenError> {
-    let exist = rows.clone().ledger()?.binding.is_some();
-    let rows = Rows { file: "rows", exist, open: |_| Ok(rows.clone()) };
-    open(cells, rows, unlock, options, Place::default())
+pub fn open_in_memory(media: &Simulated, unlock: &Unlock, options: &Options) -> Result<Opened<Memory>, OpenError> {
+    let mut rows = Memory::new(media.clone());
+    let exist = rows.ledger()?.binding.is_some();
+    open(media, Rows { file: "rows", exist, open: |_| Ok(rows) }, unlock, options, Place::default())
 }
 
 fn open_files_in(
