@@ -1,5 +1,6 @@
 //! Opening a store: unlock, recognise, doubt, recover.
 
+use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,6 @@ pub struct Anchor {
 }
 
 /// An open store, and what there is to say about it.
-#[derive(Debug)]
 pub struct Opened<B: Backend> {
     /// The store.
     pub vault: Vault<B>,
@@ -69,6 +69,19 @@ pub struct Opened<B: Backend> {
     pub warnings: Vec<Warning>,
     /// To be kept outside the store.
     pub anchor: Anchor,
+}
+
+impl<B: Backend> fmt::Debug for Opened<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vault, created, quarantine, warnings, anchor } = self;
+        f.debug_struct("Opened")
+            .field("vault", vault)
+            .field("created", created)
+            .field("quarantine", quarantine)
+            .field("warnings", warnings)
+            .field("anchor", anchor)
+            .finish()
+    }
 }
 
 /// Opens a store in a directory, with rows in SQLite.
