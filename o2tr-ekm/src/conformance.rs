@@ -20,7 +20,7 @@ mod rules;
 use otr_core::SecretBytes;
 use zeroize::Zeroizing;
 
-pub use self::crash::{crash_at_every_write, fill_disk_at_every_write};
+pub use self::crash::{KeyIds, OpenOn, crash_at_every_write, fill_disk_at_every_write};
 use crate::error::OpenError;
 use crate::key::Unlock;
 use crate::row::RowName;

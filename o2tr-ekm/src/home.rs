@@ -3,7 +3,7 @@
 mod filesystem;
 mod lock;
 
-pub(crate) use self::filesystem::warnings;
 pub use self::filesystem::Warning;
+pub(crate) use self::filesystem::warnings;
 pub use self::lock::Holder;
 pub(crate) use self::lock::Lock;

@@ -13,9 +13,9 @@ pub use self::disk::Disk;
 #[cfg(feature = "sqlite")]
 pub(crate) use self::disk::identity_of;
 pub(crate) use self::disk::make_directory;
+pub use self::simulated::{Aftermath, Fault, Simulated};
 #[cfg(feature = "conformance")]
 pub(crate) use self::splitmix::SplitMix;
-pub use self::simulated::{Aftermath, Fault, Simulated};
 
 /// A directory of files, with `/` in names for one level of subdirectories.
 ///

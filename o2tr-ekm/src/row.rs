@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn a_name_reads_back() {
-        for name in [RowName::conversation(b"me", b"ada"), RowName::account_wide(b"me"), RowName::conversation(b"", b"")]
+        for name in
+            [RowName::conversation(b"me", b"ada"), RowName::account_wide(b"me"), RowName::conversation(b"", b"")]
         {
             let mut bytes = Vec::new();
             name.write_to(&mut bytes);

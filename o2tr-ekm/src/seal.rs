@@ -181,11 +181,7 @@ pub(crate) fn seal(
 }
 
 /// Opens `nonce | ciphertext | tag`.
-pub(crate) fn open(
-    key: &SecretBytes<32>,
-    associated: &[u8],
-    body: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, UnsealReason> {
+pub(crate) fn open(key: &SecretBytes<32>, associated: &[u8], body: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealReason> {
     let (nonce, rest) = body.split_first_chunk::<NONCE_LEN>().ok_or(UnsealReason::Damaged)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(UnsealReason::Damaged)?;
     let mut plain = Zeroizing::new(ciphertext.to_vec());
@@ -251,11 +247,9 @@ mod tests {
         assert_eq!(RowHeader::parse(&bytes).unwrap(), HEADER);
 
         let other_row = RowId::from_bytes([0; 32]);
-        for wrong in [
-            Place { generation: 5, ..place },
-            Place { store: &[2; 16], ..place },
-            Place { row: &other_row, ..place },
-        ] {
+        for wrong in
+            [Place { generation: 5, ..place }, Place { store: &[2; 16], ..place }, Place { row: &other_row, ..place }]
+        {
             assert_eq!(open_row(&key, wrong, &bytes).err(), Some(UnsealReason::Damaged));
         }
         assert!(open_row(&SecretBytes::new([4; 32]), place, &bytes).is_err());

@@ -14,9 +14,9 @@ use zeroize::Zeroizing;
 
 use self::cache::Cache;
 use self::head::Head;
-pub use self::open::{Anchor, Flush, Opened, Options};
 #[cfg(feature = "sqlite")]
 pub use self::open::open_sqlite;
+pub use self::open::{Anchor, Flush, Opened, Options};
 pub use self::open::{open_files, open_files_on, open_in_memory};
 use crate::backend::{Backend, KeyName, RawRow, RawTransaction};
 use crate::cells::{Eraser, FlushThread};
@@ -206,3 +206,6 @@ impl<B: Backend> fmt::Debug for Vault<B> {
         write!(f, "Vault {{ lineage: {}, poisoned: {}, .. }}", self.lineage, self.poisoned)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! Copies and backups of a store are noticed, and what they hold is quarantined until a full AKE.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
 use std::fs;
 use std::path::Path;

@@ -2,6 +2,7 @@
 //! one is kept out and told who holds the store.
 //!
 //! The test starts itself as the process that is killed, hence no test harness.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -174,7 +174,8 @@ impl Record for LedgerFile {
 
 fn ledger_to(ledger: &Ledger) -> Result<Vec<u8>, BackendError> {
     let Ledger { binding, next_cell, free, pending } = ledger.clone();
-    let pending = pending.into_iter().map(|Pending { key, cell, row, whole_cell }| (key, cell, *row.as_bytes(), whole_cell));
+    let pending =
+        pending.into_iter().map(|Pending { key, cell, row, whole_cell }| (key, cell, *row.as_bytes(), whole_cell));
     let file = LedgerFile { binding, next_cell, free, pending: pending.collect() };
     let encoded = codec::encode(&file).map_err(|_| BackendError::Damaged { what: "the ledger" })?;
     Ok([Sha256::digest(&*encoded).as_slice(), encoded.as_slice()].concat())

@@ -30,7 +30,8 @@ impl Memory {
 
 impl Backend for Memory {
     fn load(&mut self, row: RowId) -> Result<Option<RawRow>, BackendError> {
-        let sealed = |(generation, bytes): &(u64, Vec<u8>)| RawRow::Sealed { generation: *generation, bytes: bytes.clone() };
+        let sealed =
+            |(generation, bytes): &(u64, Vec<u8>)| RawRow::Sealed { generation: *generation, bytes: bytes.clone() };
         self.0.tables(|tables| tables.rows.get(&row).map(sealed)).map_err(BackendError::io("reading a row"))
     }
 

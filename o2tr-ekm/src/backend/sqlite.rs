@@ -52,7 +52,9 @@ impl Sqlite {
         const FILE: &str = "rows.sqlite";
         let file = match OpenOptions::new().read(true).write(true).create(create).mode(0o600).open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(OpenError::Missing { file: FILE }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(OpenError::Missing { file: FILE });
+            }
             Err(error) => return Err(BackendError::io("opening the database")(error).into()),
         };
         let identity = identity_of(&file).map_err(BackendError::io("inspecting the database"))?;
@@ -81,8 +83,7 @@ impl Sqlite {
                 _ => return Err(OpenError::Damaged { file: FILE }),
             }
         }
-        let mode: String =
-            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(fault)?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(fault)?;
         if mode != "wal" {
             return Err(BackendError::Damaged { what: "SQLite's write-ahead log" }.into());
         }
@@ -109,9 +110,8 @@ impl Backend for Sqlite {
         let read = |found: &Row<'_>| {
             let generation: i64 = found.get(0)?;
             let bytes = found.get(1)?;
-            Ok(u64::try_from(generation).map_or(RawRow::Damaged(UnsealReason::Damaged), |generation| {
-                RawRow::Sealed { generation, bytes }
-            }))
+            Ok(u64::try_from(generation)
+                .map_or(RawRow::Damaged(UnsealReason::Damaged), |generation| RawRow::Sealed { generation, bytes }))
         };
         statement.query_row([row.as_bytes()], read).optional().map_err(failure("reading a row"))
     }
@@ -216,9 +216,9 @@ fn apply_row(
 fn apply_subs(open: &Connection, transaction: &RawTransaction) -> rusqlite::Result<()> {
     for (row, sub, sealed) in &transaction.subs {
         match sealed {
-            Some(sealed) => open.prepare_cached("INSERT OR REPLACE INTO sub_rows VALUES (?1, ?2, ?3)")?.execute(
-                params![row.as_bytes(), bits(sub.0), sealed],
-            )?,
+            Some(sealed) => open
+                .prepare_cached("INSERT OR REPLACE INTO sub_rows VALUES (?1, ?2, ?3)")?
+                .execute(params![row.as_bytes(), bits(sub.0), sealed])?,
             None => open
                 .prepare_cached("DELETE FROM sub_rows WHERE row = ?1 AND id = ?2")?
                 .execute(params![row.as_bytes(), bits(sub.0)])?,
@@ -234,8 +234,12 @@ fn apply_ledger(open: &Connection, transaction: &RawTransaction) -> rusqlite::Re
         open.prepare_cached("DELETE FROM pending_erase WHERE key = ?1")?.execute([key])?;
     }
     for Pending { key, cell, row, whole_cell } in pending_add {
-        open.prepare_cached("INSERT OR REPLACE INTO pending_erase VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![key, bits(*cell), row.as_bytes(), whole_cell])?;
+        open.prepare_cached("INSERT OR REPLACE INTO pending_erase VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            key,
+            bits(*cell),
+            row.as_bytes(),
+            whole_cell
+        ])?;
     }
     for cell in free_remove {
         open.prepare_cached("DELETE FROM free_cells WHERE cell = ?1")?.execute([bits(*cell)])?;
@@ -280,4 +284,3 @@ const fn bits(number: u64) -> i64 {
 const fn unbits(number: i64) -> u64 {
     number.cast_unsigned()
 }
-

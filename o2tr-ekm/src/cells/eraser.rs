@@ -224,8 +224,7 @@ mod tests {
     /// A cell with a live key and a retired one beside it; returns both ids.
     fn with_retired(eraser: &Eraser) -> (KeyId, KeyId) {
         let (live, retired) = (Slot::fresh(1, 1).unwrap(), Slot::fresh(0, 1).unwrap());
-        let pieces =
-            [eraser.file.piece(&live, 0, 0, &ROW).unwrap(), eraser.file.piece(&retired, 0, 1, &ROW).unwrap()];
+        let pieces = [eraser.file.piece(&live, 0, 0, &ROW).unwrap(), eraser.file.piece(&retired, 0, 1, &ROW).unwrap()];
         eraser.file.write(&pieces).unwrap();
         (live.id, retired.id)
     }

@@ -59,7 +59,11 @@ impl Slot {
         Ok(Self { id: KeyId(crate::random::bytes()?), sequence, floor, key: crate::random::secret()? })
     }
 
-    pub(crate) fn wrap(&self, wrapping: &SecretBytes<32>, place: SlotPlace<'_>) -> Result<[u8; SLOT_LEN], BackendError> {
+    pub(crate) fn wrap(
+        &self,
+        wrapping: &SecretBytes<32>,
+        place: SlotPlace<'_>,
+    ) -> Result<[u8; SLOT_LEN], BackendError> {
         let mut clear = Vec::with_capacity(CLEAR_LEN);
         clear.extend_from_slice(&MAGIC);
         clear.extend_from_slice(&self.id.0);

@@ -30,9 +30,7 @@ impl Envelope {
         let [schema_0, schema_1] = self.schema.to_be_bytes();
         let [len_0, len_1, len_2, len_3] = self.len.to_be_bytes();
         let [magic_0, magic_1, magic_2, magic_3] = MAGIC;
-        [
-            magic_0, magic_1, magic_2, magic_3, VERSION, BINCODE_2, schema_0, schema_1, len_0, len_1, len_2, len_3,
-        ]
+        [magic_0, magic_1, magic_2, magic_3, VERSION, BINCODE_2, schema_0, schema_1, len_0, len_1, len_2, len_3]
     }
 
     /// Takes an encoded record apart into its envelope and the body.

@@ -8,20 +8,23 @@ use crate::media::{Aftermath, Fault, Simulated};
 use crate::row::RowName;
 use crate::store::{Batch, Change, EkmStore};
 
+/// Opens the store that a medium holds, or makes one.
+pub type OpenOn<'a> = dyn Fn(&Simulated) -> Result<Box<dyn EkmStore>, OpenError> + 'a;
+
+/// Names the data keys that the rows of a medium are sealed under.
+pub type KeyIds<'a> = dyn Fn(&Simulated) -> BTreeSet<Vec<u8>> + 'a;
+
 /// Runs a script of commits, rotations, removals and reopenings again and again, each time with a crash at another
 /// operation and another aftermath, and looks at what is found afterwards.
 ///
-/// `open` has to flush manually, so that the order of operations repeats. `key_ids` names the data keys that the rows
-/// of a medium are sealed under, for stores that show them: those that are no longer used must be gone.
+/// `open` has to flush manually, so that the order of operations repeats. Data keys that
+/// no row is sealed under any more must be gone.
 ///
 /// # Panics
 ///
 /// If an acknowledged commit is lost, a commit is torn, a row cannot be unsealed, the store does not open, or a
 /// retired key is still there after recovery.
-pub fn crash_at_every_write(
-    open: &dyn Fn(&Simulated) -> Result<Box<dyn EkmStore>, OpenError>,
-    key_ids: &dyn Fn(&Simulated) -> BTreeSet<Vec<u8>>,
-) {
+pub fn crash_at_every_write(open: &OpenOn<'_>, key_ids: &KeyIds<'_>) {
     let run = |at| {
         let media = Simulated::new();
         media.set_fault(Some(Fault::Crash(at)));
@@ -47,10 +50,7 @@ pub fn crash_at_every_write(
 /// # Panics
 ///
 /// As [`crash_at_every_write`], and if work goes on after a failure.
-pub fn fill_disk_at_every_write(
-    open: &dyn Fn(&Simulated) -> Result<Box<dyn EkmStore>, OpenError>,
-    key_ids: &dyn Fn(&Simulated) -> BTreeSet<Vec<u8>>,
-) {
+pub fn fill_disk_at_every_write(open: &OpenOn<'_>, key_ids: &KeyIds<'_>) {
     let media = Simulated::new();
     media.set_fault(None);
     assert!(Run::until_it_fails(&media, open, key_ids).is_none());
@@ -113,11 +113,7 @@ const SCRIPT: &[Step] = &[
 ];
 
 impl Run {
-    fn until_it_fails(
-        media: &Simulated,
-        open: &dyn Fn(&Simulated) -> Result<Box<dyn EkmStore>, OpenError>,
-        key_ids: &dyn Fn(&Simulated) -> BTreeSet<Vec<u8>>,
-    ) -> Option<Self> {
+    fn until_it_fails(media: &Simulated, open: &OpenOn<'_>, key_ids: &KeyIds<'_>) -> Option<Self> {
         let mut run = Self { before: State::new(), after: State::new(), keys: BTreeSet::new() };
         let Ok(mut store) = open(media) else { return Some(run) };
         for step in SCRIPT {
@@ -165,13 +161,7 @@ impl Run {
         media.has_crashed().then_some(run)
     }
 
-    fn check(
-        &self,
-        media: &Simulated,
-        open: &dyn Fn(&Simulated) -> Result<Box<dyn EkmStore>, OpenError>,
-        key_ids: &dyn Fn(&Simulated) -> BTreeSet<Vec<u8>>,
-        context: &str,
-    ) {
+    fn check(&self, media: &Simulated, open: &OpenOn<'_>, key_ids: &KeyIds<'_>, context: &str) {
         let mut store = open(media).unwrap_or_else(|error| panic!("{context}: {error}"));
         let mut found = State::new();
         for number in 0..3 {

@@ -50,8 +50,7 @@ impl KeyHeader {
         let kek = derive_kek(unlock, cost, &salt, create)?;
         let mut header = Self { store, kind: unlock.kind(), cost, salt, wrapped: [0; WRAPPED_LEN] };
         let sealed = seal::seal(&kek, &[], &header.clear(), Zeroizing::new(master.expose().to_vec()))?;
-        header.wrapped =
-            sealed.try_into().map_err(|_| BackendError::Damaged { what: "the wrapped master key" })?;
+        header.wrapped = sealed.try_into().map_err(|_| BackendError::Damaged { what: "the wrapped master key" })?;
         Ok(header)
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::Cache;
 use super::Vault;
+use super::cache::Cache;
 #[cfg(feature = "sqlite")]
 use crate::backend::Sqlite;
 use crate::backend::{Backend, Files, Ledger, Memory, RawTransaction};
@@ -234,12 +234,7 @@ fn open<B: Backend>(
 }
 
 /// Makes the cells file of a new store. It comes first and complete: rows without cells are never made.
-fn find_or_create(
-    media: &dyn Media,
-    rows_exist: bool,
-    unlock: &Unlock,
-    options: &Options,
-) -> Result<bool, OpenError> {
+fn find_or_create(media: &dyn Media, rows_exist: bool, unlock: &Unlock, options: &Options) -> Result<bool, OpenError> {
     if media.open("cells", false).map_err(BackendError::io("opening the cells"))?.is_some() {
         return Ok(false);
     }
@@ -270,15 +265,17 @@ struct Unlocked {
 
 /// Tries the header, and its second copy if a change of passphrase was interrupted between the two.
 fn unlock_cells(media: &dyn Media, unlock: &Unlock) -> Result<Unlocked, OpenError> {
-    let Some((file, headers)) = CellFile::read_headers(media)? else {
-        return Err(OpenError::Missing { file: "cells" });
-    };
+    let headers = CellFile::read_headers(media)?.ok_or(OpenError::Missing { file: "cells" })?;
     let mut refusal = OpenError::Damaged { file: "cells" };
     for header in headers.candidates() {
         match header.unwrap(unlock) {
             Ok(master) => {
-                let header_twofold = headers.are_twofold();
-                return Ok(Unlocked { file, header: header.clone(), header_twofold, master });
+                return Ok(Unlocked {
+                    file: Arc::clone(&headers.file),
+                    header: header.clone(),
+                    header_twofold: headers.are_twofold(),
+                    master,
+                });
             }
             Err(error) => refusal = error,
         }

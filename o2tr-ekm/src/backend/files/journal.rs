@@ -131,7 +131,8 @@ mod tests {
         let operations = counted.operations();
         let mut seen = [0, 0];
         for at in 1..=operations {
-            for aftermath in [Aftermath::Killed, Aftermath::PowerCut, Aftermath::Mixed(at), Aftermath::Mixed(at + 999)] {
+            for aftermath in [Aftermath::Killed, Aftermath::PowerCut, Aftermath::Mixed(at), Aftermath::Mixed(at + 999)]
+            {
                 let media = prepare();
                 media.set_fault(Some(Fault::Crash(at)));
                 assert!(apply(&media, &writes()).is_err());
