@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-fn main() {}
-=======
 //! Durable commits: alone and in groups of 64, over SQLite and plain files. The records are as long as a real one.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -99,4 +96,3 @@ criterion_group! {
     targets = commits
 }
 criterion_main!(benches);
->>>>>>> ekm

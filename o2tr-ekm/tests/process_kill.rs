@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-fn main() {}
-=======
 //! Real processes: one is killed in the midst of commits, again and again, and nothing acknowledged is lost; a second
 //! one is kept out and told who holds the store.
 //!
@@ -126,4 +123,3 @@ fn a_second_process_is_told_who_holds_the_store(backend: &str) {
     child.wait().unwrap();
     assert!(open(backend, directory.path()).is_ok());
 }
->>>>>>> ekm
