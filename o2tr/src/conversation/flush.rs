@@ -5,7 +5,6 @@ use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
 
-use super::note::Note;
 use super::receive::encrypted;
 use super::{Conversation, Event, Hold};
 use crate::settings::AbsentPolicy;
@@ -15,24 +14,15 @@ pub(super) struct Parcel<'a> {
     pub(super) text: &'a [u8],
     pub(super) flags: DataFlags,
     pub(super) tlvs: Vec<Tlv>,
-    pub(super) message_id: [u8; 8],
+    pub(super) message_id: [u8; 16],
     pub(super) auto: bool,
     pub(super) refresh_wanted: bool,
-    pub(super) again: bool,
 }
 
 impl Parcel<'_> {
     /// A message without text.
     pub(super) const fn empty(tlvs: Vec<Tlv>, auto: bool) -> Self {
-        Self {
-            text: &[],
-            flags: DataFlags::IGNORE_UNREADABLE,
-            tlvs,
-            message_id: [0; 8],
-            auto,
-            refresh_wanted: false,
-            again: false,
-        }
+        Self { text: &[], flags: DataFlags::IGNORE_UNREADABLE, tlvs, message_id: [0; 16], auto, refresh_wanted: false }
     }
 }
 
@@ -43,7 +33,7 @@ impl Conversation {
         self.flush_controls(now, rng);
         while self.controls.is_empty() {
             let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
-            if !self.try_send(index, now, rng) {
+            if !self.try_send(index, now) {
                 break;
             }
         }
@@ -55,7 +45,7 @@ impl Conversation {
     }
 
     /// Sends the text at `index`, in clear if that is allowed. `false` if it waits.
-    fn try_send(&mut self, index: usize, now: Timestamp, rng: &mut dyn CryptoRng) -> bool {
+    fn try_send(&mut self, index: usize, now: Timestamp) -> bool {
         let Some(text) = self.outbox.get(index).cloned() else { return false };
         if self.may_leave_in_clear(&text) {
             self.outbox.remove(index);
@@ -77,9 +67,8 @@ impl Conversation {
             message_id: text.wire_id,
             auto: false,
             refresh_wanted: false,
-            again: text.again,
         };
-        let Some(kept) = self.send_parcel(view.id, &parcel, now, rng) else { return false };
+        let Some(kept) = self.send_parcel(view.id, &parcel, now) else { return false };
         let KeptLine { session, ssid, keyids, use_number, auto: _ } = kept;
         if let Some(entry) = self.outbox.get_mut(index) {
             entry.address = Some(session.fingerprint);
@@ -146,17 +135,11 @@ impl Conversation {
     }
 
     /// Encrypts one message and keeps its line. `None` if the session cannot send now.
-    pub(super) fn send_parcel(
-        &mut self,
-        id: SessionId,
-        parcel: &Parcel<'_>,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) -> Option<KeptLine> {
+    pub(super) fn send_parcel(&mut self, id: SessionId, parcel: &Parcel<'_>, now: Timestamp) -> Option<KeptLine> {
         let view = encrypted(&self.peer, id)?;
         let use_number = view.uses_of_key.checked_add(1)?;
         let mut tlvs = parcel.tlvs.clone();
-        tlvs.extend(self.note_for(&view, parcel, use_number, rng).and_then(|note: Note| note.to_tlv()));
+        tlvs.extend(self.record_for(&view, parcel, use_number));
         self.turn.deferred.extend(core::iter::from_fn(|| self.peer.poll_output()));
         self.peer.send_in(id, parcel.text, &tlvs, parcel.flags, now).ok()?;
         let line = self.take_made_line()?;

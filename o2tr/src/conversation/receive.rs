@@ -113,7 +113,8 @@ impl Conversation {
     fn situation(&self, sender: Option<InstanceTag>) -> Situation {
         let encrypted: Vec<_> = self.peer.sessions().filter(|view| view.encrypted).collect();
         let of_sender = encrypted.iter().find(|view| view.id.instance == sender);
-        let replied = of_sender.and_then(|view| self.session_record(view.id)).is_some_and(|record| record.error_replied);
+        let replied =
+            of_sender.and_then(|view| self.session_record(view.id)).is_some_and(|record| record.error_replied);
         Situation {
             store: Store::Open,
             expired: false,
@@ -214,7 +215,7 @@ impl Conversation {
         match event {
             Core::Plaintext { text, unexpected: _ } => self.take_clear_text(text, evidence),
             Core::Message(message) => self.take_message(&message, evidence, now),
-            Core::Established(established) => self.take_established(&established, now, rng),
+            Core::Established(established) => self.take_established(&established, now),
             Core::Finished { session } => self.take_finished(session, now),
             Core::Rejected(rejected) => {
                 self.emit(Event::Rejected(rejected.reason.into()));

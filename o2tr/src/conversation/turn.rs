@@ -95,7 +95,7 @@ impl Conversation {
         self.absorb(now, rng);
         self.take_early(now, rng);
         self.flush(now, rng);
-        self.answer_readings(now, rng);
+        self.answer_readings(now);
         self.set_timers(now, rng);
         self.queue_outputs();
     }
