@@ -27,6 +27,7 @@ mod ratchet;
 pub mod smp;
 
 mod peer;
+pub mod toolkit;
 
 pub use ake::{ExchangeKeys, ExchangeSnapshot, HalfKeys};
 pub use instance::InstanceTag;
