@@ -8,6 +8,6 @@ mod proof;
 mod snapshot;
 
 pub(crate) use exchange::{Committed, Completed, Exchange, FIRST_KEYID, Fault, Refusal, Reply, Step};
-pub(crate) use proof::{binding, decrypt_proof};
 pub use keys::{ExchangeKeys, HalfKeys};
+pub(crate) use proof::{binding, decrypt_proof};
 pub use snapshot::ExchangeSnapshot;

@@ -9,4 +9,6 @@ mod data;
 mod exchange;
 
 pub use data::{ForgeError, authenticate, forge, mac_key, modify, read, remac};
-pub use exchange::{Proof, data_keys, exchange_keys, open_commit, open_proof, public_value, shared_secret, signed_value};
+pub use exchange::{
+    Proof, data_keys, exchange_keys, open_commit, open_proof, public_value, shared_secret, signed_value,
+};

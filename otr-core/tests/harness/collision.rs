@@ -107,7 +107,8 @@ fn kind_of(line: &[u8]) -> Option<Kind> {
 fn as_text_peer(report: &mut Report, run: &Value, parties: &Value) {
     let name = text(run, "run");
     let version = if name.starts_with("v2") { Version::V2 } else { Version::V3 };
-    let theirs = Party::new(&parties["bob"], tag(run, "bob_instance").unwrap(), 6, PeerSnapshot::default()).fingerprint();
+    let theirs =
+        Party::new(&parties["bob"], tag(run, "bob_instance").unwrap(), 6, PeerSnapshot::default()).fingerprint();
     let first = &list(run, "steps")[1];
     let now = Timestamp::from_secs(number(first, "time"));
     let commit = latin1(text(first, "message"));

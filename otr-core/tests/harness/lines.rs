@@ -1,10 +1,10 @@
 //! Comparing a line of ours with libotr's.
 
+use otr_core::group::GroupElement;
 use otr_core::text::{Kind, Line, classify};
 use otr_core::toolkit::{exchange_keys, open_proof, public_value, signed_value};
 use otr_core::wire::{Codec, EncryptedSignature, Header, Reader, RevealSignature};
 use otr_core::{ExchangeKeys, ExchangeSnapshot, HalfKeys, PeerSnapshot, PhaseSnapshot};
-use otr_core::group::GroupElement;
 
 use crate::json::minimal;
 use crate::report::Report;

@@ -1,9 +1,9 @@
 //! One crafted or damaged line each: the verdict, the answer, the state behind it, and that what is refused
 //! changes nothing.
 
+use otr_core::smp::SmpState;
 use otr_core::text::{Kind, Line, classify};
 use otr_core::{ExchangeSnapshot, PeerSnapshot, PhaseSnapshot, Timestamp, decode_data};
-use otr_core::smp::SmpState;
 use serde_json::Value;
 
 use crate::json::{bytes, latin1, lines, list, number, tag, text};
@@ -104,7 +104,9 @@ impl Case<'_> {
         let theirs = (msgstate, field("our_keyid"), field("their_keyid"), field("saved_mac_keys"), field("smp_expect"));
         self.report.same("states after", self.name, &state, &theirs);
         let contact = after.contacts.iter().find(|contact| contact.instance == instance);
-        let open = after.open_commit.as_ref().filter(|_| instance.is_none() && contact.is_none());
+        // A D-H Key makes libotr copy its commit to any device into the context of the sender.
+        let copied = contact.is_none() && summary["authstate"] == "AWAITING_DHKEY";
+        let open = after.open_commit.as_ref().filter(|_| copied);
         let exchange = match (contact.map(|contact| &contact.exchange), open) {
             (None | Some(ExchangeSnapshot::None), None) => "NONE",
             (_, Some(_)) | (Some(ExchangeSnapshot::AwaitingDhKey { .. }), _) => "AWAITING_DHKEY",
@@ -130,7 +132,8 @@ fn verdict(outcome: &Outcome, received: &[u8]) -> String {
             return format!("event:{name}{}", if aborted { " and abort" } else { "" });
         }
     }
-    let telling = |event: &&String| event.starts_with("RCVDMSG") || event.starts_with("SETUP") || event.starts_with("MSG");
+    let telling =
+        |event: &&String| event.starts_with("RCVDMSG") || event.starts_with("SETUP") || event.starts_with("MSG");
     if let Some(event) = outcome.events.iter().find(telling) {
         return format!("event:{}", event.split(' ').next().unwrap());
     }

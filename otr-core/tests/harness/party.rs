@@ -66,11 +66,7 @@ impl Party {
 }
 
 fn settings(policy: u8) -> Settings {
-    Settings {
-        policy: Policy::from_bits_truncate(policy),
-        receive: ReceivePolicy::Strict,
-        ..Settings::default()
-    }
+    Settings { policy: Policy::from_bits_truncate(policy), receive: ReceivePolicy::Strict, ..Settings::default() }
 }
 
 impl Outcome {

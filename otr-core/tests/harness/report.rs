@@ -46,7 +46,12 @@ impl Report {
     /// A listed deviation was met; one that is not listed is a fault.
     pub(crate) fn deviates(&mut self, case: &str, place: &str, difference: impl FnOnce() -> String) {
         match self.entry(case) {
-            Some(index) => self.occurred.entry(index).or_default().push(place.to_owned()),
+            Some(index) => {
+                let places = self.occurred.entry(index).or_default();
+                if !places.iter().any(|known| known == place) {
+                    places.push(place.to_owned());
+                }
+            }
             None => {
                 let difference = difference();
                 self.failures.push(format!("{}: {place}: {case} is not listed: {difference}", self.file));

@@ -4,8 +4,9 @@ use otr_core::dsa::Fingerprint;
 use otr_core::smp::{Expect2, Expect3, Expect4, SmpState};
 use otr_core::wire::{Codec, EncryptedSignature, Header, Reader, RevealSignature};
 use otr_core::{
-    Accepted, ContactSnapshot, ExchangeSnapshot, HeldText, KeyPairSnapshot, OpenCommitSnapshot, Origin, PairSnapshot,
-    PeerSnapshot, PhaseSnapshot, RevealedMacKey, RingSnapshot, SessionId, SessionSnapshot, Timestamp, Version,
+    Accepted, ContactSnapshot, ExchangeSnapshot, HeadStart, HeldText, KeyPairSnapshot, LastTextSnapshot,
+    OpenCommitSnapshot, Origin, PairSnapshot, PeerSnapshot, PhaseSnapshot, RevealedMacKey, RingSnapshot, SessionId,
+    SessionSnapshot, Timestamp, Version,
 };
 use serde_json::Value;
 
@@ -55,7 +56,12 @@ pub(crate) fn session(context: &Value, theirs: Fingerprint) -> Option<SessionSna
     let instance = tag(context, "their_instance");
     let fingerprint = context["active_fingerprint"].as_str().map_or(theirs, |text| text.parse().unwrap());
     let version = if instance.is_some() { Version::V3 } else { Version::V2 };
-    let last_text = context["lastmessage"].as_str().map(|text| (HeldText(latin1(text)), context["may_retransmit"] == 1));
+    let last_sent = Timestamp::from_secs(number(context, "lastsent"));
+    let last_text = context["lastmessage"].as_str().map(|text| LastTextSnapshot {
+        text: HeldText(latin1(text)),
+        wanted: context["may_retransmit"] == 1,
+        sent: last_sent,
+    });
     Some(SessionSnapshot {
         origin: Origin {
             session: SessionId { version, instance, fingerprint },
@@ -64,7 +70,7 @@ pub(crate) fn session(context: &Value, theirs: Fingerprint) -> Option<SessionSna
         revealed: text(context, "sessionid_bold") == "first",
         phase,
         established: Timestamp::default(),
-        last_sent: Timestamp::from_secs(number(context, "lastsent")),
+        last_sent,
         last_verified: None,
         last_text,
     })
@@ -91,6 +97,7 @@ fn ring(context: &Value) -> RingSnapshot {
         pairs: [[pair(0, 0), pair(0, 1)], [pair(1, 0), pair(1, 1)]],
         counter: sent,
         uses: u32::try_from(sent).unwrap(),
+        head_start: HeadStart::default(),
         epochs: Vec::new(),
         reveal: list(context, "saved_mac_keys").iter().map(revealed).collect(),
     }

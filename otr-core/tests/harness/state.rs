@@ -3,7 +3,8 @@
 use otr_core::smp::SmpState;
 use otr_core::toolkit::data_keys;
 use otr_core::{
-    ExchangeSnapshot, KeyPairSnapshot, PairSnapshot, PeerSnapshot, PhaseSnapshot, RingSnapshot, SessionSnapshot, Version,
+    ExchangeSnapshot, KeyPairSnapshot, PairSnapshot, PeerSnapshot, PhaseSnapshot, RingSnapshot, SessionSnapshot,
+    Version,
 };
 use serde_json::Value;
 
@@ -36,6 +37,7 @@ impl Comparison {
             comparison.context(ours, context);
         }
         // Nothing of ours that libotr has not.
+        comparison.part = Part::Session;
         for session in &ours.sessions {
             let known = contexts.iter().any(|context| fits(context, session) && context["msgstate"] != "PLAINTEXT");
             comparison.check("a session of ours only", known);
@@ -70,7 +72,8 @@ impl Comparison {
         // libotr copies ENCRYPTED into the new context of a stranger; there are no keys behind it.
         let hollow = context["msgstate"] == "ENCRYPTED" && number(context, "our_keyid") == 0;
         self.same("msgstate", &state, &if hollow { "PLAINTEXT" } else { text(context, "msgstate") });
-        if let Some((session, PhaseSnapshot::Encrypted { ring, smp })) = session.map(|session| (session, &session.phase))
+        if let Some((session, PhaseSnapshot::Encrypted { ring, smp })) =
+            session.map(|session| (session, &session.phase))
             && context["msgstate"] == "ENCRYPTED"
         {
             self.session(session, context);
@@ -113,7 +116,13 @@ impl Comparison {
         self.part = Part::Session;
     }
 
-    fn pair(&mut self, ours: &KeyPairSnapshot, theirs: &otr_core::group::GroupElement, pair: &PairSnapshot, sess: &Value) {
+    fn pair(
+        &mut self,
+        ours: &KeyPairSnapshot,
+        theirs: &otr_core::group::GroupElement,
+        pair: &PairSnapshot,
+        sess: &Value,
+    ) {
         self.same("rcvctr", &pair.accepted.highest(), &counter(sess, "rcvctr"));
         self.same("rcvmacused", &pair.accepted.is_used(), &(sess["rcvmacused"] == 1));
         let keys = data_keys(&ours.secret, theirs).unwrap();
@@ -178,7 +187,10 @@ impl Comparison {
             2 => self.check("held text", ours.held.iter().map(|held| &held.0).eq([&last()])),
             1 => {
                 let wanted = session.and_then(|session| session.last_text.as_ref());
-                self.check("text to be resent", wanted.is_some_and(|(text, wanted)| *wanted && text.0 == last()));
+                self.check(
+                    "text to be resent",
+                    wanted.is_some_and(|last_text| last_text.wanted && last_text.text.0 == last()),
+                );
             }
             _ => {}
         }

@@ -114,8 +114,18 @@ fn tags(report: &mut Report, file: &Value) {
         match find_tag(&line) {
             Some(found) => {
                 let (start, end) = (found.range.start, found.range.end);
-                report.same("whitespace tags", &case, &(i64::try_from(start).unwrap(), i64::try_from(end).unwrap()), &theirs);
-                report.same("whitespace tags", &case, &best(found.versions, policy(row)), &row["best"].as_u64().unwrap());
+                report.same(
+                    "whitespace tags",
+                    &case,
+                    &(i64::try_from(start).unwrap(), i64::try_from(end).unwrap()),
+                    &theirs,
+                );
+                report.same(
+                    "whitespace tags",
+                    &case,
+                    &best(found.versions, policy(row)),
+                    &row["best"].as_u64().unwrap(),
+                );
                 let text = [&line[..start], &line[end..]].concat();
                 report.same("whitespace tags", &case, &cut_tag(&line), &Some((text.clone(), found.versions)));
                 let tagged = Line::Tagged { text, versions: found.versions };
