@@ -197,10 +197,8 @@ impl Peer {
         let before = self.sessions.iter().position(|session| session.id() == id);
         let mut renewed = false;
         let mut last_text = None;
-        let mut last_sent = now;
         if let Some(before) = before.map(|index| self.sessions.swap_remove(index)) {
             last_text = before.last_text;
-            last_sent = before.last_sent;
             if let Phase::Encrypted(live) = before.phase {
                 renewed = true;
                 let (retired, reveal) = self.dissolve(*live, &before.origin);
@@ -215,7 +213,7 @@ impl Peer {
             revealed,
             phase,
             established: now,
-            last_sent,
+            last_sent: now,
             last_verified: None,
             last_text,
         });
