@@ -32,7 +32,7 @@ pub(crate) struct KeyRing {
     pub(super) their_newest: GroupElement,
     pub(super) their_previous: Option<GroupElement>,
     pub(super) pairs: [[Pair; 2]; 2],
-    /// Counter of the last message sent under the sending pair.
+    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub(super) counter: u64,
     /// Messages sent under the sending pair.
     pub(super) uses: u32,
@@ -170,7 +170,7 @@ impl KeyRing {
             advanced = true;
         }
         if advanced {
-            (self.counter, self.uses) = (0, 0);
+            self.restart_counter();
             self.forget_epochs();
         }
         Ok(Opened { plaintext, extra, retired, gap, advanced, exhausted })
@@ -280,6 +280,14 @@ impl KeyRing {
         self.their_previous = Some(core::mem::replace(&mut self.their_newest, next_dh));
         self.their_keyid = keyid;
         retired
+    }
+
+    /// A new sending pair counts from 0, or, in a session that was ever restored, from where its leaps have led:
+    /// the pair may be one of keys that the stored state held already, and under which a copy of it, or what was
+    /// lost by a rollback, has counted from below.
+    fn restart_counter(&mut self) {
+        self.counter = self.counter.saturating_sub(u64::from(self.uses));
+        self.uses = 0;
     }
 
     /// Deals with pairs that are about to be forgotten: their MAC keys are revealed (Strict), or the pairs

@@ -128,3 +128,29 @@ fn keyids_out_of_reach_are_refused() {
         pair.refuse(Bob, &forged.line(), otr_core::Rejection::Unreadable { forged: false });
     }
 }
+
+#[test]
+fn a_store_that_was_rolled_back_repeats_no_counter_after_a_rotation_either() {
+    // Bob sends under the key that his stored state holds as his next, is rolled back to before, and is led there
+    // again by the same message of Alice.
+    let mut pair = Pair::private(126, window());
+    pair.say(Bob, "to make Alice turn");
+    pair.run();
+    let old = pair.end(Bob).peer.snapshot();
+    let turn = pair.write(Alice, "turn");
+    pair.hand(Bob, &turn);
+    let message = |line: Vec<u8>| {
+        let binary = crate::pair::binary(&line);
+        let message = otr_core::wire::DataMessage::parse(&binary).unwrap();
+        (message.sender_keyid, message.recipient_keyid, message.counter)
+    };
+    assert_eq!(message(pair.write(Bob, "one")), (2, 2, 1));
+    pair.restore(Bob, old.clone(), otr_core::Leap::new(1000));
+    pair.hand(Bob, &turn);
+    assert_eq!(message(pair.write(Bob, "two")), (2, 2, 1001));
+    // A second copy leaps elsewhere, and both go on so after a further restart.
+    pair.restore(Bob, old, otr_core::Leap::new(5000));
+    pair.hand(Bob, &turn);
+    pair.restart(Bob, otr_core::Leap::new(7));
+    assert_eq!(message(pair.write(Bob, "three")), (2, 2, 5008));
+}
