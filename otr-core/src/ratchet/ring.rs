@@ -32,7 +32,7 @@ pub(crate) struct KeyRing {
     pub(super) their_newest: GroupElement,
     pub(super) their_previous: Option<GroupElement>,
     pub(super) pairs: [[Pair; 2]; 2],
-    /// Counter of the last message sent under the sending pair.
+    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub(super) counter: u64,
     /// Messages sent under the sending pair.
     pub(super) uses: u32,
@@ -84,8 +84,8 @@ pub(crate) enum Refused {
     Seen {
         same: bool,
     },
-    /// The peer announces one of our own keys as its next.
-    OwnKey,
+    /// The peer announces one of our own keys, or one of its present ones, as its next.
+    KnownKey,
 }
 
 impl KeyRing {
@@ -150,7 +150,7 @@ impl KeyRing {
     pub(crate) fn probe(&self, message: &DataMessage<'_>, policy: ReceivePolicy) -> Probe {
         match self.check(message, policy) {
             Ok(_) => Probe::Fresh,
-            Err(Refused::KeyidsOut | Refused::OwnKey) => Probe::KeyidsOut,
+            Err(Refused::KeyidsOut | Refused::KnownKey) => Probe::KeyidsOut,
             Err(Refused::BadMac) => Probe::BadMac,
             Err(Refused::Seen { same }) => Probe::Seen { same },
         }
@@ -225,8 +225,11 @@ impl KeyRing {
             Freshness::Seen { same } => return Err(Refused::Seen { same }),
             Freshness::Fresh => {}
         }
-        if self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
-            return Err(Refused::OwnKey);
+        // A known key of the peer as its next would bring back a pair whose counters we have used.
+        let repeated = place.1 == 0
+            && (self.their_newest == message.next_dh || self.their_previous.as_ref() == Some(&message.next_dh));
+        if repeated || self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
+            return Err(Refused::KnownKey);
         }
         Ok((place, keys))
     }

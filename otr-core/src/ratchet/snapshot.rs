@@ -31,7 +31,7 @@ pub struct RingSnapshot {
     pub their_previous: Option<GroupElement>,
     /// `pairs[i][j]`: our key `our_keyid - i` with the peer's key `their_keyid - j`.
     pub pairs: [[PairSnapshot; 2]; 2],
-    /// Counter of the last message sent under the sending pair.
+    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub counter: u64,
     /// Messages sent under the sending pair.
     pub uses: u32,
