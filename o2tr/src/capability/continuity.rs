@@ -22,7 +22,7 @@ pub struct Exporter(SecretBytes<32>);
 pub struct ContinuitySecret(SecretBytes<32>);
 
 /// What the peer shows in the new session: HMAC-SHA256, cut to 16 bytes. Not secret.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct ContinuityProof([u8; Self::LEN]);
 
 /// Which side of the new session's AKE makes the proof, so that a proof cannot be sent back to its maker.

@@ -64,10 +64,8 @@ impl Capability {
     /// Reads a record; `None` if the TLV is anything else, which is then padding.
     #[must_use]
     pub fn parse(tlv: &Tlv) -> Option<Self> {
-        if tlv.kind != tlv_type::PADDING || tlv.value().len() != RECORD_LEN {
-            return None;
-        }
-        Self::from_bytes(tlv.value()).ok()
+        // The fields add up to `RECORD_LEN` bytes: fewer are cut short, more are left over, and both are refused.
+        (tlv.kind == tlv_type::PADDING).then(|| Self::from_bytes(tlv.value()).ok()).flatten()
     }
 
     /// The first record among the TLVs of a message.
