@@ -1,7 +1,7 @@
 //! The D-H group: 1536-bit MODP (RFC 3526 group 5), generator 2.
 //!
-//! All arithmetic modulo p and q of the crate stands here. Operations on secrets are constant time in
-//! their values; the length in bytes of an exponent is public.
+//! All arithmetic modulo p and q of the crate stands here, and the exponentiation methods that DSA shares.
+//! Operations on secrets are constant time in their values; the length in bytes of an exponent is public.
 
 use crypto_bigint::modular::BoxedMontyForm;
 use crypto_bigint::{BoxedUint, Odd, U1536};
@@ -10,14 +10,16 @@ use zeroize::Zeroizing;
 mod comb;
 mod element;
 mod exponent;
+mod power_table;
 mod residue;
 mod straus;
 
 pub use element::GroupElement;
+pub use power_table::PowerTable;
+pub use residue::Residue;
 
 pub(crate) use comb::{Comb, Shape};
 pub(crate) use exponent::ExponentModQ;
-pub(crate) use residue::Residue;
 pub(crate) use straus::product_of_powers;
 
 /// Bytes of a group element at full length.

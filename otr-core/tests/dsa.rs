@@ -1,5 +1,7 @@
 //! DSA against libotr's signatures, the vectors of RFC 6979, and the crate `dsa`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use crypto_bigint::BoxedUint;
 use dsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use otr_core::dsa::{Fingerprint, Generator, KeyError, PrivateKey, Progress, PublicKey, Signature, SignatureError};
@@ -83,7 +85,7 @@ fn rfc_6979_vectors() {
 }
 
 fn oracle(key: &PrivateKey) -> dsa::SigningKey {
-    let [p, q, g, y] = key.public_key().components().map(|number| BoxedUint::from_be_slice_vartime(number));
+    let [p, q, g, y] = key.public_key().components().map(BoxedUint::from_be_slice_vartime);
     let components = dsa::Components::from_components(p, q, g).unwrap();
     let public = dsa::VerifyingKey::from_components(components, y).unwrap();
     let x = BoxedUint::from_be_slice(key.secret().expose(), 160).unwrap();
@@ -281,4 +283,15 @@ fn a_fingerprint_reads_what_users_write() {
     let fingerprint: Fingerprint = human.parse().unwrap();
     assert_eq!(fingerprint, key("alice").public_key().fingerprint());
     assert_eq!(fingerprint.to_string(), human);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn serde_takes_the_wire_form() {
+    let public = key("alice").public_key().clone();
+    let json = serde_json::to_string(&(public.clone(), public.fingerprint())).unwrap();
+    assert!(json.starts_with("[[0,0,0,0,0,128,183,220"), "{json}");
+    let (again, fingerprint): (PublicKey, Fingerprint) = serde_json::from_str(&json).unwrap();
+    assert_eq!((&again, fingerprint), (&public, public.fingerprint()));
+    assert!(serde_json::from_str::<PublicKey>("[0,0,0,0,0,1,3]").is_err());
 }

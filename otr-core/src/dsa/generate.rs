@@ -16,10 +16,11 @@ use super::domain::{scalar_bytes, scalar_integer};
 use super::{P_BITS, PrivateKey, SCALAR_LEN};
 use crate::group;
 
-/// Rounds of Miller-Rabin with random bases, and one Lucas test: FIPS 186-4, table C.1, asks for 3 rounds with
-/// a Lucas test at 1024 bits and 19 at 160. A composite fails the first round almost always, so that more cost
-/// nothing but at the end.
-const ROUNDS: usize = 24;
+/// Rounds of Miller-Rabin with random bases for q; a Lucas test follows. FIPS 186-4, table C.1, asks for 19
+/// rounds with a Lucas test at 160 bits.
+const Q_ROUNDS: usize = 19;
+/// The same for p: 3 rounds with a Lucas test at 1024 bits.
+const P_ROUNDS: usize = 4;
 /// Candidates for p that one step examines: a few milliseconds.
 const BATCH: u32 = 16;
 
@@ -75,7 +76,7 @@ fn find_q(rng: &mut dyn CryptoRng) -> Odd<U192> {
         *first |= 0x80;
         *last |= 1;
         let q = scalar_integer(&bytes);
-        if let Some(q) = Option::from(q.to_odd()).filter(|_| is_prime(rng, Flavor::Any, &q, options())) {
+        if let Some(q) = Option::from(q.to_odd()).filter(|_| is_prime(rng, Flavor::Any, &q, options(Q_ROUNDS))) {
             return q;
         }
     }
@@ -93,7 +94,7 @@ fn candidate_p(q: &Odd<U192>, rng: &mut dyn CryptoRng) -> Option<U1024> {
     let excess = random.rem_vartime(&double_q).resize();
     let p = random.wrapping_sub(&excess).wrapping_add(&U1024::ONE);
     let long_enough = usize::try_from(p.bit_width_vartime()) == Ok(P_BITS);
-    (long_enough && is_prime(rng, Flavor::Any, &p, options())).then_some(p)
+    (long_enough && is_prime(rng, Flavor::Any, &p, options(P_ROUNDS))).then_some(p)
 }
 
 /// g, x and y for p and q. `None` if 2 does not lead to a generator, which one p in 2^160 has.
@@ -125,6 +126,6 @@ fn random_scalar(q: &Odd<U192>, rng: &mut dyn CryptoRng) -> Zeroizing<[u8; SCALA
     scalar_bytes(&Zeroizing::new(scalar))
 }
 
-const fn options() -> FipsOptions {
-    FipsOptions::with_mr_iterations(ROUNDS).with_lucas_test().with_trial_division_test()
+const fn options(rounds: usize) -> FipsOptions {
+    FipsOptions::with_mr_iterations(rounds).with_lucas_test().with_trial_division_test()
 }

@@ -4,9 +4,10 @@
 //! of precomputed powers, so that a power costs one multiplication per column and, with the columns split
 //! into groups that share their squarings, one squaring per step.
 
+use core::hint::black_box;
+
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{Limb, MontyForm, MontyMultiplier, Word};
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// The dimensions of a comb. All are public.
@@ -36,7 +37,8 @@ pub(crate) struct Comb {
     shape: Shape,
     base: BoxedMontyForm,
     /// Per split 2^teeth entries of one residue each, in Montgomery form. Entry `u` is the product of the
-    /// powers of the teeth in `u`; entry 0 is one.
+    /// powers of the teeth in `u`; entry 0 is one. The lowest limbs of all entries come first, then the second
+    /// limbs, and so on: the order in which a lookup is a loop over words that lie side by side.
     table: Box<[Limb]>,
 }
 
@@ -72,7 +74,9 @@ impl Comb {
                     .collect();
                 entries.extend(doubled);
             }
-            table.extend(entries.iter().flat_map(|entry| entry.as_montgomery().as_limbs()).copied());
+            for number in 0..base.as_montgomery().as_limbs().len() {
+                table.extend(entries.iter().filter_map(|entry| entry.as_montgomery().as_limbs().get(number)));
+            }
         }
         Self { shape, base: base.clone(), table: table.into_boxed_slice() }
     }
@@ -88,11 +92,13 @@ impl Comb {
         let (columns, steps) = (self.shape.columns(), self.shape.steps());
         let params: &BoxedMontyParams = self.base.params();
         let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(params);
+        let mut masks = Zeroizing::new(vec![0; 1 << teeth]);
         let mut picked = Zeroizing::new(BoxedMontyForm::one(params));
         let mut product = BoxedMontyForm::one(params);
         let limbs = picked.as_montgomery().as_limbs().len();
+        let mut started = false;
         for step in (0..steps).rev() {
-            if step + 1 != steps {
+            if started {
                 multiplier.square_assign(&mut product);
             }
             for (split, entries) in self.table.chunks_exact(limbs << teeth).enumerate() {
@@ -102,8 +108,14 @@ impl Comb {
                 }
                 let index =
                     (0..teeth).rev().fold(0, |index, tooth| index << 1 | bit(exponent, tooth * columns + column));
-                pick(entries, index, picked.as_montgomery_mut().as_mut_limbs());
-                multiplier.mul_assign(&mut product, &picked);
+                select(index, &mut masks);
+                pick(entries, &masks, picked.as_montgomery_mut().as_mut_limbs());
+                if started {
+                    multiplier.mul_assign(&mut product, &picked);
+                } else {
+                    product.clone_from(&picked);
+                    started = true;
+                }
             }
         }
         product
@@ -122,15 +134,21 @@ fn bit(number: &[u8], position: usize) -> Word {
     Word::from((byte >> (position % 8)) & 1)
 }
 
-/// Copies entry `index` to `out`, reading every entry.
-fn pick(entries: &[Limb], index: Word, out: &mut [Limb]) {
-    out.fill(Limb::ZERO);
-    for (number, entry) in (0..).zip(entries.chunks_exact(out.len())) {
-        let number: Word = number;
-        let mask = Word::from(number.ct_eq(&index).unwrap_u8()).wrapping_neg();
-        for (out, limb) in out.iter_mut().zip(entry) {
-            out.0 |= limb.0 & mask;
-        }
+/// Sets the mask at `index` to all ones and the others to zero.
+fn select(index: Word, masks: &mut [Word]) {
+    for (number, mask) in (0..).zip(masks) {
+        let difference: Word = number ^ index;
+        // Indices are small, so that only zero borrows from the top bit.
+        *mask = (difference.wrapping_sub(1) >> (Word::BITS - 1)).wrapping_neg();
+    }
+}
+
+/// Copies the entry that `masks` selects to `out`, reading every entry.
+fn pick(entries: &[Limb], masks: &[Word], out: &mut [Limb]) {
+    // Hides from the compiler that one mask at most is set.
+    let masks = black_box(masks);
+    for (out, limbs) in out.iter_mut().zip(entries.chunks_exact(masks.len())) {
+        out.0 = limbs.iter().zip(masks).fold(0, |sum, (limb, mask)| sum | limb.0 & mask);
     }
 }
 
@@ -176,9 +194,14 @@ mod tests {
 
     #[test]
     fn a_pick_reads_one_entry() {
-        let entries: Vec<_> = (10..18).map(Limb).collect();
-        let mut out = [Limb::ZERO; 2];
-        pick(&entries, 3, &mut out);
-        assert_eq!(out, [Limb(16), Limb(17)]);
+        // Four entries of two limbs.
+        let entries = [10, 11, 12, 13, 20, 21, 22, 23].map(Limb);
+        for index in 0..4 {
+            let mut masks = [7; 4];
+            select(index, &mut masks);
+            let mut out = [Limb::MAX; 2];
+            pick(&entries, &masks, &mut out);
+            assert_eq!(out, [Limb(10 + index), Limb(20 + index)]);
+        }
     }
 }

@@ -39,7 +39,9 @@ impl GroupElement {
         minimal(&self.0)
     }
 
-    pub(crate) fn to_residue(self) -> Residue {
+    /// As a residue to calculate with.
+    #[must_use]
+    pub fn to_residue(self) -> Residue {
         Residue::from_be_bytes(&self.0)
     }
 }

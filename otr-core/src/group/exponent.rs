@@ -4,36 +4,65 @@ use std::sync::LazyLock;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Odd};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
+use super::residue::integer_bytes;
 use super::{ELEMENT_LEN, Q};
 
 const BITS: u32 = 1536;
 
-static ORDER: LazyLock<BoxedMontyParams> = LazyLock::new(|| BoxedMontyParams::new(Odd::from(&Q)));
+static ORDER: LazyLock<BoxedMontyParams> = LazyLock::new(|| BoxedMontyParams::new_vartime(Odd::from(&Q)));
 
 /// An integer modulo q, possibly secret (wiped on drop).
 #[derive(Clone)]
 pub(crate) struct ExponentModQ(BoxedMontyForm);
 
 impl ExponentModQ {
-    /// Reduces big-endian bytes of at most 192 bytes.
+    /// Reduces at most 192 big-endian bytes.
     pub(crate) fn reduce(bytes: &[u8]) -> Self {
-        let integer = BoxedUint::from_be_slice(bytes, BITS).unwrap_or_else(|_| BoxedUint::zero());
-        Self(BoxedMontyForm::new(integer, &ORDER))
+        Self(BoxedMontyForm::new(BoxedUint::from_be_slice_truncated(bytes, BITS), &ORDER))
     }
 
     /// self - a * c mod q: the response of every SMP proof.
     pub(crate) fn minus_product(&self, a: &Self, c: &Self) -> Self {
-        Self(self.0.sub(&a.0.mul(&c.0)))
+        let product = Zeroizing::new(a.0.mul(&c.0));
+        Self(self.0.sub(&product))
     }
 
     /// 192 big-endian bytes.
     pub(crate) fn to_be_bytes(&self) -> Zeroizing<[u8; ELEMENT_LEN]> {
-        let mut bytes = Zeroizing::new([0; ELEMENT_LEN]);
-        let integer = Zeroizing::new(self.0.retrieve());
-        let encoded = Zeroizing::new(integer.to_be_bytes().to_vec());
-        bytes.copy_from_slice(&encoded);
-        bytes
+        integer_bytes(&Zeroizing::new(self.0.retrieve()))
+    }
+}
+
+impl Drop for ExponentModQ {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_response_is_reduced() {
+        let number = |value: u8| ExponentModQ::reduce(&[value]);
+        let mut minus_one = [0; ELEMENT_LEN];
+        minus_one.copy_from_slice(&Q.to_be_bytes());
+        minus_one[ELEMENT_LEN - 1] -= 1;
+        assert_eq!(*number(5).minus_product(&number(2), &number(3)).to_be_bytes(), minus_one);
+        assert_eq!(number(7).minus_product(&number(2), &number(3)).to_be_bytes()[ELEMENT_LEN - 1], 1);
+    }
+
+    proptest! {
+        #[test]
+        fn reduction_is_idempotent(bytes in prop::collection::vec(any::<u8>(), 0..=192)) {
+            let once = ExponentModQ::reduce(&bytes).to_be_bytes();
+            prop_assert!(once.as_slice() < Q.to_be_bytes().as_slice());
+            prop_assert_eq!(ExponentModQ::reduce(&*once).to_be_bytes(), once);
+        }
     }
 }
