@@ -18,8 +18,8 @@ use otr_core::smp::SmpState;
 use otr_core::wire::{Content, DataFlags, Tlv, tlv_type};
 use otr_core::{
     ContactSnapshot, DataKeys, DirectionKeys, ExchangeKeys, ExchangeSnapshot, HalfKeys, HeldText, KeyPairSnapshot,
-    MacKey, OpenCommitSnapshot, PairKeysSnapshot, Peer, PeerSnapshot, PhaseSnapshot, RetainedPair, RetainedSnapshot,
-    SecretBytes, SessionSnapshot, Settings, Version,
+    LastTextSnapshot, MacKey, OpenCommitSnapshot, PairKeysSnapshot, Peer, PeerSnapshot, PhaseSnapshot, RetainedPair,
+    RetainedSnapshot, SecretBytes, SessionSnapshot, Settings, Version,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -81,7 +81,7 @@ fn collect(secrets: &mut Secrets, snapshot: &PeerSnapshot) {
         secrets.add(text);
     }
     for SessionSnapshot { phase, last_text, .. } in &snapshot.sessions {
-        if let Some((HeldText(text), _)) = last_text
+        if let Some(LastTextSnapshot { text: HeldText(text), .. }) = last_text
             && text.len() >= 6
         {
             secrets.add(text);
