@@ -10,7 +10,7 @@ use crate::json::{bytes, latin1, lines, list, number, tag, text};
 use crate::party::{Outcome, Party, events};
 use crate::report::Report;
 use crate::rng::Logged;
-use crate::{lines as line, restore};
+use crate::{fields, lines as line, restore};
 
 pub(crate) fn run(report: &mut Report, file: &Value, parties: &Value) {
     for case in list(file, "cases") {
@@ -27,6 +27,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn run(&mut self, parties: &Value) {
         let Self { case, name, .. } = *self;
+        fields::of_case(self.report, case);
         let contexts = list(case, "receiver_contexts_before");
         let now = contexts.iter().map(|context| number(context, "lastsent")).max().unwrap_or_default();
         let now = Timestamp::from_secs(now);

@@ -56,6 +56,11 @@ pub(crate) fn akes(report: &mut Report, file: &Value) {
         let keys = exchange_keys(&x, &gy);
         signature(report, &place, file, row, ("B", "B_sends_commit"), &keys.reveal, (&gx, &gy));
         signature(report, &place, file, row, ("A", "A_sends_key"), &keys.signature, (&gy, &gx));
+        for (side, half) in [("A", "second"), ("B", "first")] {
+            if let Some(bold) = row[format!("bold_for_{side}")].as_str() {
+                report.same("AKE values", &format!("{place}: bold for {side}"), &half, &bold);
+            }
+        }
         if let Some(shown) = row["session_id_display"].as_str() {
             let (first, second) = keys.ssid.split_at(4);
             let ours = format!("{} {}", hex::encode(first), hex::encode(second));
@@ -155,5 +160,22 @@ pub(crate) fn data_messages(report: &mut Report, file: &Value) {
         let theirs: Vec<_> = list(row, "revealed").iter().map(|key| key.as_str().unwrap().to_owned()).collect();
         report.same("revealed keys", &place, &ours, &theirs);
         report.same("ciphertexts", &place, &(message.encode() == binary), &true);
+        history(report, &place, file, row);
+    }
+}
+
+/// Who sent it when, and who received it with what success: as the steps have it, which the conversation replays.
+fn history(report: &mut Report, place: &str, file: &Value, row: &Value) {
+    let step = |at: &Value| &list(file, "steps")[usize::try_from(number(at, "step")).unwrap()];
+    let sent = step(row);
+    let there = list(sent, "injected").contains(&row["message"]) && sent["party"] == row["sender"];
+    report.holds("ciphertexts", place, there, || "it was not sent in that step".to_owned());
+    for received in list(row, "received") {
+        let step = step(received);
+        let unread = ["RCVDMSG_UNREADABLE", "RCVDMSG_NOT_IN_PRIVATE"];
+        let read = !list(step, "events").iter().any(|event| unread.iter().any(|name| event["value"] == *name));
+        let there = step["message"] == row["message"] && step["party"] != row["sender"];
+        report.holds("ciphertexts", place, there, || "it was not received in that step".to_owned());
+        report.same("ciphertexts", place, &read, &(received["accepted"] == true));
     }
 }
