@@ -1,5 +1,7 @@
 //! DSA against libotr's signatures, the vectors of RFC 6979, and the crate `dsa`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use crypto_bigint::BoxedUint;
 use dsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use otr_core::dsa::{Fingerprint, Generator, KeyError, PrivateKey, Progress, PublicKey, Signature, SignatureError};
@@ -83,7 +85,7 @@ fn rfc_6979_vectors() {
 }
 
 fn oracle(key: &PrivateKey) -> dsa::SigningKey {
-    let [p, q, g, y] = key.public_key().components().map(|number| BoxedUint::from_be_slice_vartime(number));
+    let [p, q, g, y] = key.public_key().components().map(BoxedUint::from_be_slice_vartime);
     let components = dsa::Components::from_components(p, q, g).unwrap();
     let public = dsa::VerifyingKey::from_components(components, y).unwrap();
     let x = BoxedUint::from_be_slice(key.secret().expose(), 160).unwrap();

@@ -10,6 +10,7 @@ use crate::json::{bytes, latin1, lines, list, number, tag, text};
 use crate::party::{Outcome, Party, events};
 use crate::report::Report;
 use crate::rng::Logged;
+use crate::state::Comparison;
 use crate::{fields, lines as line, restore};
 
 pub(crate) fn run(report: &mut Report, file: &Value, parties: &Value) {
@@ -39,6 +40,11 @@ impl Case<'_> {
         let mut party = Party::new(&parties[text(case, "receiver")], instance, policy, snapshot);
 
         let before = party.peer.snapshot();
+        // What was restored is what libotr was, keys included.
+        let comparison = Comparison::of(&before, contexts);
+        self.report.counted("states before", comparison.values);
+        let differences = &comparison.differences;
+        self.report.holds("states before", name, differences.is_empty(), || format!("{differences:?}"));
         let received = latin1(text(case, "message"));
         let mut rng = Logged::of(case);
         party.peer.handle_line(&received, now, &mut rng);
@@ -76,6 +82,8 @@ impl Case<'_> {
             .collect();
         self.report.same("texts", name, &outcome.tlvs, &tlvs);
         line::compare(self.report, name, &outcome.sent, &lines(case, "injected"), after);
+        let replied = outcome.sent.iter().any(|line| matches!(classify(line), Line::Error { .. }));
+        self.report.same("lines", name, &replied, &(case["replied_with_error"] == true));
         for summary in list(case, "after") {
             self.summary(after, summary);
         }

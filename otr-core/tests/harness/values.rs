@@ -3,7 +3,8 @@
 use otr_core::dsa::{PublicKey, Signature};
 use otr_core::group::GroupElement;
 use otr_core::toolkit::{
-    authenticate, data_keys, exchange_keys, mac_key, open_commit, public_value, read, shared_secret, signed_value,
+    ForgeError, authenticate, data_keys, exchange_keys, forge, mac_key, modify, open_commit, public_value, read, remac,
+    shared_secret, signed_value,
 };
 use otr_core::wire::{Codec, Content, DataMessage, DhCommit};
 use otr_core::{HalfKeys, SecretBytes, decode_data};
@@ -161,6 +162,7 @@ pub(crate) fn data_messages(report: &mut Report, file: &Value) {
         report.same("revealed keys", &place, &ours, &theirs);
         report.same("ciphertexts", &place, &(message.encode() == binary), &true);
         history(report, &place, file, row);
+        forgeries(report, &place, &binary, cipher, sending.sending.mac.expose());
     }
 }
 
@@ -178,4 +180,27 @@ fn history(report: &mut Report, place: &str, file: &Value, row: &Value) {
         report.holds("ciphertexts", place, there, || "it was not received in that step".to_owned());
         report.same("ciphertexts", place, &read, &(received["accepted"] == true));
     }
+}
+
+/// Whoever read a message can write any other in its place, and whoever knows its MAC key and guesses its text can
+/// change it.
+fn forgeries(report: &mut Report, place: &str, binary: &[u8], cipher: &SecretBytes<16>, mac_key: &[u8; 20]) {
+    let message = DataMessage::parse(binary).unwrap();
+    let plain = |bytes: &[u8]| read(&DataMessage::parse(bytes).unwrap(), cipher).map(|plaintext| plaintext.to_vec());
+    let mut same = |ours, theirs| report.same("forgeries", place, &ours, &theirs);
+    let forged = forge(&message, cipher, b"never said").unwrap();
+    same(plain(&forged), Ok(b"never said".to_vec()));
+    same(plain(&remac(&message, mac_key)), plain(binary));
+    same(Ok(remac(&message, mac_key)), Ok(binary.to_vec()));
+    same(plain(&remac(&message, &[1; 20])), Err(ForgeError::WrongKey));
+    let mut text = plain(binary).unwrap();
+    let modified = modify(&message, mac_key, 0, &text[..1], b"X").unwrap();
+    text[0] = b'X';
+    same(plain(&modified), Ok(text.clone()));
+    let too_far = Err(ForgeError::OutOfRange(text.len()));
+    same(modify(&message, mac_key, text.len(), b"a", b"b"), too_far.clone());
+    same(modify(&message, mac_key, 0, b"a", b""), too_far.clone());
+    same(modify(&message, mac_key, usize::MAX, b"a", b"b"), too_far);
+    let other = SecretBytes::new([7; 16]);
+    same(forge(&message, &other, b"x"), Err(ForgeError::WrongKey));
 }
