@@ -80,12 +80,7 @@ fn collect(secrets: &mut Secrets, snapshot: &PeerSnapshot) {
     for HeldText(text) in &snapshot.held {
         secrets.add(text);
     }
-    for SessionSnapshot { phase, last_text, .. } in &snapshot.sessions {
-        if let Some((HeldText(text), _)) = last_text
-            && text.len() >= 6
-        {
-            secrets.add(text);
-        }
+    for SessionSnapshot { phase, .. } in &snapshot.sessions {
         let PhaseSnapshot::Encrypted { ring, smp } = phase else { continue };
         for KeyPairSnapshot { secret, public: _ } in [&ring.our_newest, &ring.our_previous] {
             secrets.add(secret.expose());
