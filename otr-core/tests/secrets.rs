@@ -20,8 +20,8 @@ use otr_core::smp::SmpState;
 use otr_core::wire::{Content, DataFlags, Tlv, tlv_type};
 use otr_core::{
     ContactSnapshot, DataKeys, DirectionKeys, ExchangeKeys, ExchangeSnapshot, HalfKeys, HeldText, KeyPairSnapshot,
-    MacKey, OpenCommitSnapshot, PairKeysSnapshot, Peer, PeerSnapshot, PhaseSnapshot, RetainedPair, RetainedSnapshot,
-    SecretBytes, SessionSnapshot, Settings, Version,
+    LastTextSnapshot, MacKey, OpenCommitSnapshot, PairKeysSnapshot, Peer, PeerSnapshot, PhaseSnapshot, RetainedPair,
+    RetainedSnapshot, SecretBytes, SessionSnapshot, Settings, Version,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -82,7 +82,12 @@ fn collect(secrets: &mut Secrets, snapshot: &PeerSnapshot) {
     for HeldText(text) in &snapshot.held {
         secrets.add(text);
     }
-    for SessionSnapshot { phase, .. } in &snapshot.sessions {
+    for SessionSnapshot { phase, last_text, .. } in &snapshot.sessions {
+        if let Some(LastTextSnapshot { text: HeldText(text), .. }) = last_text
+            && text.len() >= 6
+        {
+            secrets.add(text);
+        }
         let PhaseSnapshot::Encrypted { ring, smp } = phase else { continue };
         for KeyPairSnapshot { secret, public: _ } in [&ring.our_newest, &ring.our_previous] {
             secrets.add(secret.expose());
