@@ -28,6 +28,7 @@
 //! | both start at once | `handshake::both_start_at_once` |
 
 #![expect(unreachable_pub, reason = "the fuzz targets share the harness")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 #[path = "common/forge.rs"]
 mod forge;

@@ -2,6 +2,8 @@
 //!
 //! SMP messages and armour have the same tests in `src`, next to their code.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
+
 use otr_core::dsa::{PublicKey, Signature};
 use otr_core::group::GroupElement;
 use otr_core::wire::{

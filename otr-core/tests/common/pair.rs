@@ -115,11 +115,10 @@ impl End {
     }
 
     pub fn messages(&self) -> Vec<&Message> {
-        let message = |event| match event {
-            &Event::Message(ref message) => Some(message),
-            _ => None,
-        };
-        self.events.iter().filter_map(message).collect()
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Message(message) = event { Some(message) } else { None })
+            .collect()
     }
 
     pub fn rejections(&self) -> Vec<Rejected> {

@@ -1,9 +1,9 @@
-//! Writes a small corpus for every target, made of one conversation: `cargo run --bin seed` in this directory.
+//! Writes a small corpus for every target, made of one conversation: `cargo run --example seed` in this directory.
 
 use std::path::Path;
 use std::{fs, io};
 
-use otr_core::dsa::PublicKey;
+use otr_core::libotr::{Account, Fingerprints, InstanceTags, KnownFingerprint, OwnInstanceTag, PrivateKeys};
 use otr_core::text::{append_tag, error_line, query};
 use otr_core::wire::{Codec, MessageType, Tlv, tlv_type};
 use otr_core::{Policy, Version};
@@ -23,6 +23,7 @@ fn main() -> io::Result<()> {
         Corpus { target: "fragments", seeds: fragments(&lines) },
         Corpus { target: "tlv", seeds: tlvs() },
         Corpus { target: "smp", seeds: (0..5).map(|state| vec![state, 0, 1, 0, 0, 1]).collect() },
+        Corpus { target: "key_files", seeds: key_files() },
         Corpus { target: "lines", seeds: peer_lines(&lines) },
         Corpus { target: "operations", seeds: operations() },
     ];
@@ -93,8 +94,7 @@ fn wire(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
             seeds.push([&[7], body].concat());
         }
     }
-    let public: &PublicKey = key(0).public_key();
-    seeds.push([&[5], &public.to_bytes()[..]].concat());
+    seeds.push([&[5], &key(0).public_key().to_bytes()[..]].concat());
     seeds.push([&[6], &[0x55; 40][..]].concat());
     seeds
 }
@@ -118,6 +118,36 @@ fn tlvs() -> Vec<Vec<u8>> {
         [b"text\0", &all[..]].concat(),
         [b"\0", &record(tlv_type::EXTRA_KEY, &[0, 0, 0, 1, 2])[..]].concat(),
         b"\0\0\x01\0".to_vec(),
+    ]
+}
+
+/// Behind a byte that says which file it is.
+fn key_files() -> Vec<Vec<u8>> {
+    let account = |name: &str| Account { name: name.into(), protocol: "prpl-jabber".into(), key: key(0) };
+    let keys = PrivateKeys { accounts: vec![account("alice@example.org"), account("\"a\\ b\t\"")] };
+    let fingerprints = Fingerprints {
+        entries: vec![KnownFingerprint {
+            username: "bob@example.org".into(),
+            account: "alice@example.org".into(),
+            protocol: "prpl-jabber".into(),
+            fingerprint: key(1).public_key().fingerprint(),
+            trust: "smp".into(),
+        }],
+    };
+    let tags = InstanceTags {
+        entries: vec![OwnInstanceTag {
+            account: "alice@example.org".into(),
+            protocol: "prpl-jabber".into(),
+            tag: otr_core::InstanceTag::new(0x100).expect("the smallest tag"),
+        }],
+    };
+    let canonical = b"(9:privkeys(7:account(4:name1:a)(8:protocol1:b)(11:private-key(3:dsa(1:p#00#)))))";
+    vec![
+        [&[0], &keys.write()[..]].concat(),
+        [&[0], &canonical[..]].concat(),
+        [&[1], &fingerprints.write().expect("no separators")[..]].concat(),
+        [&[2], &tags.write().expect("no separators")[..]].concat(),
+        [&[3], &key(0).to_bytes()[..]].concat(),
     ]
 }
 
