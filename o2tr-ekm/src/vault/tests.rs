@@ -140,6 +140,25 @@ fn a_second_rotation_waits_for_the_first_key_to_be_erased() {
 }
 
 #[test]
+fn a_spare_of_which_one_copy_is_missing_is_not_relied_upon() {
+    let media = Simulated::new();
+    let mut vault = vault(&media);
+    vault.commit(put(0, 0).into()).unwrap();
+    vault.commit(put(0, 1).into()).unwrap();
+    // Of the fresh spare only the primary is written.
+    media.set_fault(Some(Fault::Crash(2)));
+    assert!(vault.flush().is_err());
+    drop(vault);
+    let media = media.after_crash(crate::media::Aftermath::Killed);
+    let mut vault = self::vault(&media);
+    vault.commit(put(0, 2).retiring_secret().into()).unwrap();
+    let mut live = Vec::new();
+    media.edit_rows(|_, _, bytes| live = bytes[21..37].to_vec());
+    let cells = media.bytes("cells").unwrap();
+    assert_eq!(cells.windows(16).filter(|part| *part == live).count(), 2);
+}
+
+#[test]
 fn a_failed_commit_poisons_until_the_store_is_reopened() {
     let media = Simulated::new();
     let mut vault = vault(&media);
