@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::SecretBytes;
-use crate::group::{DH_SECRET_LEN, ELEMENT_LEN, GroupElement, Residue};
+use crate::group::{DH_SECRET_LEN, ELEMENT_LEN, GroupElement, PowerTable, Residue};
 use crate::wire::minimal;
 
 /// A private exponent of 320 bits and its public value.
@@ -51,6 +51,11 @@ impl DhKeyPair {
     /// s = theirs^secret.
     pub(crate) fn agree(&self, theirs: &GroupElement) -> SharedSecret {
         agree(&self.secret, theirs)
+    }
+
+    /// As [`DhKeyPair::agree`], where more than one power of the peer's key is needed.
+    pub(crate) fn agree_by(&self, theirs: &PowerTable) -> SharedSecret {
+        SharedSecret(theirs.power(self.secret.expose()).to_be_bytes())
     }
 }
 

@@ -4,9 +4,9 @@ use core::fmt;
 
 use subtle::ConstantTimeEq;
 
+use super::their_key::TheirKey;
 use crate::SecretBytes;
 use crate::dh::{DhKeyPair, SharedSecret, hmac_sha1};
-use crate::group::GroupElement;
 use crate::wire::MAC_LEN;
 use sha1::{Digest, Sha1};
 
@@ -40,8 +40,8 @@ pub struct MacKey(SecretBytes<MAC_LEN>);
 pub struct RevealedMacKey([u8; MAC_LEN]);
 
 impl DataKeys {
-    pub(crate) fn of_pair(ours: &DhKeyPair, theirs: &GroupElement) -> Self {
-        Self::derive(&ours.agree(theirs), ours.public() > theirs)
+    pub(super) fn of_pair(ours: &DhKeyPair, theirs: &TheirKey) -> Self {
+        Self::derive(&theirs.agree(ours), ours.public() > theirs.public())
     }
 
     /// `high`: our public key of the pair is the greater one.
