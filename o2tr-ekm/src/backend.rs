@@ -8,6 +8,7 @@ mod memory;
 
 pub use self::files::Files;
 pub use self::memory::Memory;
+pub(crate) use self::memory::Tables;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::Sqlite;
 use crate::error::{BackendError, UnsealReason};

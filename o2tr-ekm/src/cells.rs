@@ -24,9 +24,7 @@ mod layout;
 mod slot;
 
 pub(crate) use self::binding::{Binding, RowsBinding};
-pub(crate) use self::eraser::{Done, Eraser, FlushThread, Job, Work};
-pub(crate) use self::file::{CellFile, Headers, Piece};
+pub(crate) use self::eraser::{Eraser, FlushThread, Job, Work};
+pub(crate) use self::file::{CellFile, Piece};
 pub(crate) use self::layout::MAX_CELL;
-#[cfg(any(test, feature = "conformance"))]
-pub(crate) use self::layout::{CELL_LEN, PAGE_LEN};
 pub(crate) use self::slot::{Slot, SlotPlace};

@@ -2,6 +2,7 @@
 
 mod disk;
 mod simulated;
+mod splitmix;
 
 use std::io;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub use self::disk::Disk;
 pub(crate) use self::disk::identity_of;
 pub(crate) use self::disk::make_directory;
 pub use self::simulated::{Aftermath, Fault, Simulated};
+#[cfg(feature = "conformance")]
+pub(crate) use self::splitmix::SplitMix;
 
 /// A directory of files, with `/` in names for one level of subdirectories.
 ///

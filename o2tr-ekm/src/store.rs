@@ -225,11 +225,23 @@ impl Batch {
         Self { changes: Vec::new() }
     }
 
-    /// Adds a change.
+    /// Adds a change, for building a batch in one expression.
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
         self
+    }
+}
+
+impl FromIterator<Change> for Batch {
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        Self { changes: changes.into_iter().collect() }
+    }
+}
+
+impl Extend<Change> for Batch {
+    fn extend<I: IntoIterator<Item = Change>>(&mut self, changes: I) {
+        self.changes.extend(changes);
     }
 }
 

@@ -206,3 +206,6 @@ impl<B: Backend> fmt::Debug for Vault<B> {
         write!(f, "Vault {{ lineage: {}, poisoned: {}, .. }}", self.lineage, self.poisoned)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,7 +138,9 @@ fn run<S: EkmStore>(mut store: S, queue: &Receiver<Command<S>>) -> S {
 }
 
 /// Calls back exactly once: with a result, or with [`StoreError::Closed`] when it is dropped without one.
-struct Completion(Option<Box<dyn FnOnce(Result<(), StoreError>) + Send>>);
+struct Completion(Option<Callback>);
+
+type Callback = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 impl Completion {
     fn new(done: impl FnOnce(Result<(), StoreError>) + Send + 'static) -> Self {

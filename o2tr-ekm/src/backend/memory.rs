@@ -2,73 +2,71 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Backend, Ledger, RawChange, RawRow, RawTransaction};
 use crate::error::BackendError;
-use crate::media::Identity;
+use crate::media::{Identity, Media, Simulated};
 use crate::row::{RowId, SubRowId};
 
-/// Sealed rows in memory. Clones share them, so that a test can close a store and open it again.
-#[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<State>>);
+/// Sealed rows in a simulated medium, beside its files: a database whose transactions are atomic and durable at once.
+#[derive(Clone)]
+pub struct Memory(Simulated);
 
+/// What such a database holds.
 #[derive(Debug, Clone, Default)]
-struct State {
-    rows: BTreeMap<RowId, (u64, Vec<u8>)>,
+pub(crate) struct Tables {
+    pub(crate) rows: BTreeMap<RowId, (u64, Vec<u8>)>,
     subs: BTreeMap<(RowId, SubRowId), Vec<u8>>,
-    ledger: Ledger,
-    failing: bool,
+    pub(crate) ledger: Ledger,
 }
 
 impl Memory {
-    /// No rows.
+    /// The rows of a medium.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The rows as they are now, no longer shared: a backup.
-    #[must_use]
-    pub fn snapshot(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.state().clone())))
-    }
-
-    /// Lets every following transaction fail, or no longer.
-    pub fn set_failing(&self, failing: bool) {
-        self.state().failing = failing;
-    }
-
-    /// Calls `edit` with the bytes of every row, as somebody with access to the file could.
-    pub fn edit_rows(&self, mut edit: impl FnMut(RowId, &mut u64, &mut Vec<u8>)) {
-        for (row, (generation, bytes)) in &mut self.state().rows {
-            edit(*row, generation, bytes);
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub const fn new(media: Simulated) -> Self {
+        Self(media)
     }
 }
 
 impl Backend for Memory {
     fn load(&mut self, row: RowId) -> Result<Option<RawRow>, BackendError> {
-        let state = self.state();
-        let found = state.rows.get(&row);
-        Ok(found.map(|(generation, bytes)| RawRow::Sealed { generation: *generation, bytes: bytes.clone() }))
+        let sealed =
+            |(generation, bytes): &(u64, Vec<u8>)| RawRow::Sealed { generation: *generation, bytes: bytes.clone() };
+        self.0.tables(|tables| tables.rows.get(&row).map(sealed)).map_err(BackendError::io("reading a row"))
     }
 
     fn load_sub(&mut self, row: RowId, sub: SubRowId) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.state().subs.get(&(row, sub)).cloned())
+        let read = self.0.tables(|tables| tables.subs.get(&(row, sub)).cloned());
+        read.map_err(BackendError::io("reading a sub-row"))
     }
 
     fn apply(&mut self, transaction: &RawTransaction) -> Result<(), BackendError> {
-        let mut state = self.state();
-        if state.failing {
-            return Err(BackendError::Io { action: "committing", kind: std::io::ErrorKind::StorageFull });
-        }
+        let applied = self.0.transaction(|tables| tables.apply(transaction));
+        applied.map_err(BackendError::io("committing"))?
+    }
+
+    fn ledger(&mut self) -> Result<Ledger, BackendError> {
+        self.0.tables(|tables| tables.ledger.clone()).map_err(BackendError::io("reading the ledger"))
+    }
+
+    fn scan(&mut self, after: Option<RowId>, limit: usize) -> Result<Vec<(RowId, u64)>, BackendError> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let read = self.0.tables(|tables| {
+            let rows = tables.rows.range((after, Bound::Unbounded)).take(limit);
+            rows.map(|(row, (generation, _))| (*row, *generation)).collect()
+        });
+        read.map_err(BackendError::io("listing rows"))
+    }
+
+    fn identity(&self) -> Result<Identity, BackendError> {
+        self.0.identity("rows").map_err(BackendError::io("inspecting the rows"))
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, transaction: &RawTransaction) -> Result<(), BackendError> {
         for RawChange { row, expected, new: _ } in &transaction.rows {
-            let found = state.rows.get(row).map_or(0, |(generation, _)| *generation);
+            let found = self.rows.get(row).map_or(0, |(generation, _)| *generation);
             if expected.is_some_and(|expected| expected != found) {
                 return Err(BackendError::Interference);
             }
@@ -76,36 +74,21 @@ impl Backend for Memory {
         for RawChange { row, expected: _, new } in &transaction.rows {
             match new {
                 Some(new) => {
-                    state.rows.insert(*row, new.clone());
+                    self.rows.insert(*row, new.clone());
                 }
                 None => {
-                    state.rows.remove(row);
-                    state.subs.retain(|(of, _), _| of != row);
+                    self.rows.remove(row);
+                    self.subs.retain(|(of, _), _| of != row);
                 }
             }
         }
         for (row, sub, bytes) in &transaction.subs {
             match bytes {
-                Some(bytes) => state.subs.insert((*row, *sub), bytes.clone()),
-                None => state.subs.remove(&(*row, *sub)),
+                Some(bytes) => self.subs.insert((*row, *sub), bytes.clone()),
+                None => self.subs.remove(&(*row, *sub)),
             };
         }
-        state.ledger.apply(transaction);
+        self.ledger.apply(transaction);
         Ok(())
-    }
-
-    fn ledger(&mut self) -> Result<Ledger, BackendError> {
-        Ok(self.state().ledger.clone())
-    }
-
-    fn scan(&mut self, after: Option<RowId>, limit: usize) -> Result<Vec<(RowId, u64)>, BackendError> {
-        let state = self.state();
-        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = state.rows.range((after, Bound::Unbounded)).take(limit);
-        Ok(rows.map(|(row, (generation, _))| (*row, *generation)).collect())
-    }
-
-    fn identity(&self) -> Result<Identity, BackendError> {
-        Ok(Identity::default())
     }
 }

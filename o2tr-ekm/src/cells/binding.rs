@@ -3,8 +3,6 @@
 //! Each side keeps one, sealed. At every opening both get the same new random number, so that an older copy of either
 //! side, restored without the other, is noticed; the identities of the files show a copy of both.
 
-use core::fmt;
-
 use otr_core::SecretBytes;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +13,7 @@ use crate::media::Identity;
 use crate::seal;
 
 /// The cells' note.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Binding {
     /// How often the store was opened; 0 while it is being created.
     pub(crate) opens: u64,
@@ -35,7 +33,7 @@ impl Record for Binding {
 }
 
 /// The rows' note.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RowsBinding {
     /// The number of the newest completed opening.
     pub(crate) opening: [u8; 16],
@@ -79,13 +77,6 @@ impl RowsBinding {
     /// [`OpenError::Foreign`]: written under another store's key, or damaged.
     pub(crate) fn from_bytes(bytes: &[u8], key: &SecretBytes<32>, store: &[u8; 16]) -> Result<Self, OpenError> {
         open_note(bytes, key, store, b"rows").ok_or(OpenError::Foreign)
-    }
-}
-
-impl fmt::Debug for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { opens, opening: _, lineage, reason, cells: _, rows: _ } = self;
-        write!(f, "Binding {{ opens: {opens}, lineage: {lineage}, reason: {reason}, .. }}")
     }
 }
 

@@ -33,8 +33,9 @@ pub(crate) struct Piece {
     pub(crate) bytes: [u8; SLOT_LEN],
 }
 
-/// The two copies of the header, as found.
+/// A cells file that was found, with the two copies of its header.
 pub(crate) struct Headers {
+    pub(crate) file: Arc<dyn MediaFile>,
     copies: [Option<KeyHeader>; 2],
 }
 
@@ -56,8 +57,8 @@ const ACTION_READ: &str = "reading the cells";
 const ACTION_WRITE: &str = "writing the cells";
 
 impl CellFile {
-    /// The headers of an existing cells file, with the file.
-    pub(crate) fn read_headers(media: &dyn Media) -> Result<Option<(Arc<dyn MediaFile>, Headers)>, OpenError> {
+    /// The headers of a cells file; `None` if there is no such file.
+    pub(crate) fn read_headers(media: &dyn Media) -> Result<Option<Headers>, OpenError> {
         let Some(file) = media.open("cells", false).map_err(BackendError::io("opening the cells"))? else {
             return Ok(None);
         };
@@ -72,7 +73,7 @@ impl CellFile {
         match (&copies, unknown) {
             ([None, None], Some(error)) => Err(error),
             ([None, None], None) => Err(OpenError::Damaged { file: "cells" }),
-            _ => Ok(Some((file, Headers { copies }))),
+            _ => Ok(Some(Headers { file, copies })),
         }
     }
 

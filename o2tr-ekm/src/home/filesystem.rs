@@ -63,7 +63,8 @@ pub(crate) fn warnings(directory: &Path) -> Vec<Warning> {
 
 #[cfg(target_os = "linux")]
 fn of_type(directory: &File) -> Option<Warning> {
-    by_magic(i64::try_from(rustix::fs::fstatfs(directory).ok()?.f_type).ok()?)
+    // The field's type differs between architectures; the numbers themselves have 32 bits.
+    by_magic(u32::try_from(rustix::fs::fstatfs(directory).ok()?.f_type).ok()?)
 }
 
 #[cfg(target_vendor = "apple")]
@@ -78,7 +79,7 @@ fn of_type(_: &File) -> Option<Warning> {
 
 /// By the numbers of `statfs(2)`.
 #[cfg(target_os = "linux")]
-const fn by_magic(magic: i64) -> Option<Warning> {
+const fn by_magic(magic: u32) -> Option<Warning> {
     Some(match magic {
         0x9123_683e => Warning::CopyOnWrite { filesystem: "btrfs" },
         0x2fc1_2fc1 => Warning::CopyOnWrite { filesystem: "ZFS" },

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::splitmix::SplitMix;
 use super::{Identity, Media, MediaFile};
+use crate::backend::Tables;
+use crate::row::RowId;
 
 /// A directory in memory that keeps apart what is written and what is durable.
 ///
@@ -52,6 +55,8 @@ struct State {
 struct Image {
     names: BTreeMap<String, u64>,
     inodes: BTreeMap<u64, Vec<u8>>,
+    /// A database beside the files ([`crate::backend::Memory`]).
+    tables: Tables,
 }
 
 #[derive(Clone)]
@@ -79,6 +84,12 @@ impl Simulated {
     #[must_use]
     pub fn operations(&self) -> u64 {
         self.state().operations
+    }
+
+    /// Whether an armed crash has happened.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        self.state().crashed
     }
 
     /// The directory as it is found after a crash: another one, so that what the dead process still holds is cut off.
@@ -148,6 +159,41 @@ impl Simulated {
         let state = self.state();
         let bytes = |inode| state.live.inodes.get(inode).cloned().unwrap_or_default();
         state.live.names.iter().map(|(name, inode)| (name.clone(), bytes(inode))).collect()
+    }
+
+    /// Replaces the database by the one of another directory, as restoring a backup in place would.
+    pub fn restore_rows_from(&self, backup: &Self) {
+        let tables = backup.state().live.tables.clone();
+        let mut state = self.state();
+        state.durable.tables = tables.clone();
+        state.live.tables = tables;
+    }
+
+    /// Calls `edit` with generation and bytes of every row of the database, as somebody with access to it could.
+    pub fn edit_rows(&self, mut edit: impl FnMut(RowId, &mut u64, &mut Vec<u8>)) {
+        let mut state = self.state();
+        for (row, (generation, bytes)) in &mut state.live.tables.rows {
+            edit(*row, generation, bytes);
+        }
+        state.durable.tables = state.live.tables.clone();
+    }
+
+    /// Reads the database.
+    pub(crate) fn tables<T>(&self, read: impl FnOnce(&Tables) -> T) -> io::Result<T> {
+        let state = self.state();
+        if state.crashed { Err(gone()) } else { Ok(read(&state.live.tables)) }
+    }
+
+    /// Changes the database at once and durably. Counts as two operations: a crash at the first loses the
+    /// transaction, a crash at the second only its acknowledgement.
+    pub(crate) fn transaction<T>(&self, change: impl FnOnce(&mut Tables) -> T) -> io::Result<T> {
+        let mut state = self.state();
+        if !state.operation(true)? {
+            return Err(gone());
+        }
+        let result = change(&mut state.live.tables);
+        state.durable.tables = state.live.tables.clone();
+        if state.operation(false)? { Ok(result) } else { Err(gone()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -344,24 +390,6 @@ fn gone() -> io::Error {
 
 fn directory_of(name: &str) -> String {
     name.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned())
-}
-
-/// Steele, Lea and Flood's generator: enough for choosing what a crash keeps.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    /// A number below `bound`, which is not 0.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % (bound.max(1) as u64)).unwrap_or(0)
-    }
 }
 
 #[cfg(test)]

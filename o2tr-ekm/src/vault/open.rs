@@ -1,5 +1,6 @@
 //! Opening a store: unlock, recognise, doubt, recover.
 
+use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,6 @@ pub struct Anchor {
 }
 
 /// An open store, and what there is to say about it.
-#[derive(Debug)]
 pub struct Opened<B: Backend> {
     /// The store.
     pub vault: Vault<B>,
@@ -69,6 +69,19 @@ pub struct Opened<B: Backend> {
     pub warnings: Vec<Warning>,
     /// To be kept outside the store.
     pub anchor: Anchor,
+}
+
+impl<B: Backend> fmt::Debug for Opened<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vault, created, quarantine, warnings, anchor } = self;
+        f.debug_struct("Opened")
+            .field("vault", vault)
+            .field("created", created)
+            .field("quarantine", quarantine)
+            .field("warnings", warnings)
+            .field("anchor", anchor)
+            .finish()
+    }
 }
 
 /// Opens a store in a directory, with rows in SQLite.
@@ -104,20 +117,15 @@ pub fn open_files_on(media: Arc<dyn Media>, unlock: &Unlock, options: &Options) 
     open_files_in(media, unlock, options, Place::default())
 }
 
-/// Opens a store in memory, that a clone of both arguments may have filled before.
+/// Opens a store in memory: a new one on a new medium, or the one that a clone of the medium holds.
 ///
 /// # Errors
 ///
 /// [`OpenError`].
-pub fn open_in_memory(
-    rows: &Memory,
-    cells: &Simulated,
-    unlock: &Unlock,
-    options: &Options,
-) -> Result<Opened<Memory>, OpenError> {
-    let exist = rows.clone().ledger()?.binding.is_some();
-    let rows = Rows { file: "rows", exist, open: |_| Ok(rows.clone()) };
-    open(cells, rows, unlock, options, Place::default())
+pub fn open_in_memory(media: &Simulated, unlock: &Unlock, options: &Options) -> Result<Opened<Memory>, OpenError> {
+    let mut rows = Memory::new(media.clone());
+    let exist = rows.ledger()?.binding.is_some();
+    open(media, Rows { file: "rows", exist, open: |_| Ok(rows) }, unlock, options, Place::default())
 }
 
 fn open_files_in(
@@ -257,15 +265,17 @@ struct Unlocked {
 
 /// Tries the header, and its second copy if a change of passphrase was interrupted between the two.
 fn unlock_cells(media: &dyn Media, unlock: &Unlock) -> Result<Unlocked, OpenError> {
-    let Some((file, headers)) = CellFile::read_headers(media)? else {
-        return Err(OpenError::Missing { file: "cells" });
-    };
+    let headers = CellFile::read_headers(media)?.ok_or(OpenError::Missing { file: "cells" })?;
     let mut refusal = OpenError::Damaged { file: "cells" };
     for header in headers.candidates() {
         match header.unwrap(unlock) {
             Ok(master) => {
-                let header_twofold = headers.are_twofold();
-                return Ok(Unlocked { file, header: header.clone(), header_twofold, master });
+                return Ok(Unlocked {
+                    file: Arc::clone(&headers.file),
+                    header: header.clone(),
+                    header_twofold: headers.are_twofold(),
+                    master,
+                });
             }
             Err(error) => refusal = error,
         }
