@@ -111,10 +111,16 @@ impl Conversation {
             return Provenance::Live;
         }
         if !mark.recovered {
+            let (sender_keyid, recipient_keyid, _) = message.place;
+            let under_key =
+                |map: &&ReadMap| (map.sender_keyid, map.recipient_keyid) == (sender_keyid, recipient_keyid);
+            let before = record.read.iter().find(under_key).map_or(0, |map| map.count);
+            let messages_under_key = before.saturating_add(1);
             mark.recovered = true;
             record.restored = Some(mark);
             record.refresh_owed = true;
-            self.emit(Event::Recovered { session: message.session, age: now.since(mark.last_alive) });
+            let age = now.since(mark.last_alive);
+            self.emit(Event::Recovered { session: message.session, age, messages_under_key });
             self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
         }
         Provenance::Offline
