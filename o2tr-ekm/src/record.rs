@@ -16,7 +16,7 @@ pub use boxes::{
     ExtraKeyItem, InFlight, InboxItem, InboxKind, KeptLine, LineRecord, MessageText, OutboxText, Provenance, TextItem,
     TextState,
 };
-pub use session::{PeerCapability, ReadMap, RestoredMark, SessionRecord};
+pub use session::{PeerCapability, Predecessor, ReadPair, Reading, RestoredMark, SessionRecord};
 
 use crate::codec::Record;
 
@@ -40,7 +40,7 @@ pub struct ConversationRecord {
     /// Data messages that came before the AKE they need was complete.
     pub early: Vec<Vec<u8>>,
     /// Ids of O2TR texts that were read, the newest last: a text that is sent again is shown once.
-    pub read_ids: Vec<[u8; 8]>,
+    pub read_ids: Vec<[u8; 16]>,
     /// The user had a private conversation and has not ended it: nothing leaves in clear.
     pub was_private: Option<WasPrivate>,
     /// Set while the store cannot be trusted to be the newest: read only, an AKE comes first.

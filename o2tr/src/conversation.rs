@@ -60,7 +60,7 @@ pub struct Conversation {
     inbox: VecDeque<InboxItem>,
     trust: Vec<TrustRecord>,
     early: VecDeque<Vec<u8>>,
-    read_ids: VecDeque<[u8; 8]>,
+    read_ids: VecDeque<[u8; 16]>,
     was_private: Option<WasPrivate>,
     quarantined: bool,
     last_id: u64,

@@ -1,5 +1,6 @@
 //! O2TR: Off-the-Record messaging that survives being offline.
 
+pub mod capability;
 pub mod conversation;
 pub mod settings;
 pub mod transport;

@@ -9,4 +9,5 @@ mod snapshot;
 
 pub(crate) use exchange::{Committed, Completed, Exchange, FIRST_KEYID, Fault, Refusal, Reply, Step};
 pub use keys::{ExchangeKeys, HalfKeys};
+pub(crate) use proof::{binding, decrypt_proof};
 pub use snapshot::ExchangeSnapshot;

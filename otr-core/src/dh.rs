@@ -50,8 +50,13 @@ impl DhKeyPair {
 
     /// s = theirs^secret.
     pub(crate) fn agree(&self, theirs: &GroupElement) -> SharedSecret {
-        SharedSecret(theirs.to_residue().power(self.secret.expose()).to_be_bytes())
+        agree(&self.secret, theirs)
     }
+}
+
+/// theirs^secret.
+pub(crate) fn agree(secret: &SecretBytes<DH_SECRET_LEN>, theirs: &GroupElement) -> SharedSecret {
+    SharedSecret(theirs.to_residue().power(secret.expose()).to_be_bytes())
 }
 
 /// s, the value both sides compute. Wiped on drop.
@@ -65,6 +70,11 @@ impl fmt::Debug for SharedSecret {
 }
 
 impl SharedSecret {
+    /// The value, padded.
+    pub(crate) fn to_bytes(&self) -> SecretBytes<ELEMENT_LEN> {
+        SecretBytes::new(*self.0)
+    }
+
     /// SHA-256 over BYTE `label` and the MPI of s.
     pub(crate) fn h2(&self, label: u8) -> SecretBytes<32> {
         let mut hash = Sha256::new();

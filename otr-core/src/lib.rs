@@ -27,17 +27,18 @@ mod ratchet;
 pub mod smp;
 
 mod peer;
+pub mod toolkit;
 
 pub use ake::{ExchangeKeys, ExchangeSnapshot, HalfKeys};
 pub use instance::InstanceTag;
 pub use peer::{
-    ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, Line, MAX_HELD_TEXTS, Message, Offer,
-    OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection, SendError, SessionSnapshot,
-    SessionView, Settings, SmpSendError, State, decode_data,
+    ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, LastTextSnapshot, Line, MAX_HELD_TEXTS,
+    Message, Offer, OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection, SendError,
+    SessionSnapshot, SessionView, Settings, SmpSendError, State, decode_data,
 };
 pub use policy::Policy;
 pub use ratchet::{
-    Accepted, DataKeys, DirectionKeys, GapClosed, KeyPairSnapshot, Leap, MacKey, Origin, PairKeysSnapshot,
+    Accepted, DataKeys, DirectionKeys, GapClosed, HeadStart, KeyPairSnapshot, Leap, MacKey, Origin, PairKeysSnapshot,
     PairSnapshot, Probe, ReceivePolicy, RestoreError, RetainedPair, RetainedSnapshot, RevealedMacKey, RingSnapshot,
     SealError, SessionId,
 };

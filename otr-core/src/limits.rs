@@ -2,6 +2,8 @@
 
 /// Bytes of one armoured or binary message. libotr sends any length; servers cut far below this.
 pub const MAX_MESSAGE_LEN: usize = 1 << 20;
+/// Bytes of text and TLVs in one data message that we send, so that its armour stays below [`MAX_MESSAGE_LEN`].
+pub const MAX_CONTENT_LEN: usize = MAX_MESSAGE_LEN / 2;
 /// Value bytes of a DSA MPI: 4096 bits, four times what OTR uses.
 pub const MAX_DSA_MPI_LEN: usize = 512;
 /// Old MAC keys in one data message: 400 keys; an honest peer reveals one or two.

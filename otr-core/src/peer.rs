@@ -34,7 +34,9 @@ pub use send::SendError;
 use session::{Phase, Session};
 pub use settings::{ErrorTexts, Identity, Settings};
 pub use smp::SmpSendError;
-pub use snapshot::{ContactSnapshot, HeldText, OpenCommitSnapshot, PeerSnapshot, PhaseSnapshot, SessionSnapshot};
+pub use snapshot::{
+    ContactSnapshot, HeldText, LastTextSnapshot, OpenCommitSnapshot, PeerSnapshot, PhaseSnapshot, SessionSnapshot,
+};
 
 /// Texts held back by REQUIRE_ENCRYPTION, at most. One more is refused.
 pub const MAX_HELD_TEXTS: usize = 64;

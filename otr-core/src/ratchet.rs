@@ -11,6 +11,7 @@ mod snapshot;
 pub use accepted::{Accepted, GapClosed, ReceivePolicy};
 pub use keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
 pub use retained::{Origin, Probe, RetainedPair, SessionId};
+pub use ring::HeadStart;
 pub(crate) use ring::{KeyRing, Opened, Refused};
 pub(crate) use seal::Letter;
 pub use seal::SealError;

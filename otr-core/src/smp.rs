@@ -171,11 +171,34 @@ impl Smp {
         let kind = SmpKind::from_tlv_type(tlv_type)?;
         Some(match SmpMessage::decode(kind, value) {
             Ok(message) => self.handle(message, rng),
+            Err(_) if !self.expects(kind) => {
+                self.state = SmpState::Idle;
+                SmpOutcome::refuse(SmpFault::Unexpected(kind))
+            }
             Err(error) => {
                 self.state = SmpState::Idle;
                 SmpOutcome::refuse(SmpFault::Malformed(kind, error))
             }
         })
+    }
+
+    /// Whether a message of this kind has its turn.
+    const fn expects(&self, kind: SmpKind) -> bool {
+        match (&self.state, kind) {
+            (SmpState::Idle | SmpState::Asked(_), SmpKind::One | SmpKind::OneWithQuestion)
+            | (SmpState::Expect2(_), SmpKind::Two)
+            | (SmpState::Expect3(_), SmpKind::Three)
+            | (SmpState::Expect4(_), SmpKind::Four)
+            | (_, SmpKind::Abort) => true,
+            (
+                SmpState::Idle
+                | SmpState::Asked(_)
+                | SmpState::Expect2(_)
+                | SmpState::Expect3(_)
+                | SmpState::Expect4(_),
+                SmpKind::One | SmpKind::OneWithQuestion | SmpKind::Two | SmpKind::Three | SmpKind::Four,
+            ) => false,
+        }
     }
 
     /// Handles a message of the peer. A fault of the peer ends the run, never the session.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use signature::hazmat::RandomizedPrehashSigner as _;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/dsa_signatures.json")).unwrap()
+    serde_json::from_str(include_str!("dsa_signatures.json")).unwrap()
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

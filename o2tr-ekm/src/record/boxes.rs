@@ -38,7 +38,7 @@ pub struct OutboxText {
     /// The application's name for it.
     pub id: String,
     /// Its name on the wire, to O2TR peers.
-    pub wire_id: [u8; 8],
+    pub wire_id: [u8; 16],
     /// What it says.
     pub text: MessageText,
     /// When the user wrote it.

@@ -11,13 +11,14 @@ pub struct SessionRecord {
     /// Its id.
     pub ssid: [u8; 8],
     /// A secret of its AKE, to prove continuity after the next one.
-    pub exporter: SecretBytes<32>,
+    pub continuity: SecretBytes<32>,
     /// Whether we sent the Reveal Signature of its AKE: it tells our proof of continuity from the peer's.
     pub revealed: bool,
-    /// The id and the secret of the session before, which each side proves to the other.
-    pub predecessor: Option<([u8; 8], SecretBytes<32>)>,
-    /// The peer has proven that it was the other end of the session before.
-    pub continuous: bool,
+    /// Sessions with the same key before this one, at most three, the likeliest first: each side proves to the
+    /// other that it was there.
+    pub predecessors: Vec<Predecessor>,
+    /// A message was read in it. With the first one the peer's proof of continuity is due.
+    pub confirmed: bool,
     /// Present from a restart until fresh keys have replaced those that were stored.
     pub restored: Option<RestoredMark>,
     /// The peer has read something from the store and is owed a message with a fresh key.
@@ -26,8 +27,10 @@ pub struct SessionRecord {
     pub capability: Option<PeerCapability>,
     /// How many messages with our capability went out.
     pub announced: u32,
-    /// Which of the peer's messages were read, for the newest pairs, the newest last (at most two).
-    pub read: Vec<ReadMap>,
+    /// What was read under the peer's present key.
+    pub reading: Reading,
+    /// What we can acknowledge, for the pairs read from last (at most two, the newest first).
+    pub window: Vec<ReadPair>,
     /// An error reply was sent in this session.
     pub error_replied: bool,
     /// When our newest lines were last sent again because the peer seemed to miss them.
@@ -52,21 +55,41 @@ pub struct RestoredMark {
 pub struct PeerCapability {
     /// Its threshold; `None`: off.
     pub threshold: Option<u32>,
-    /// How many days it keeps a record.
-    pub keeps_days: u16,
+    /// How many seconds it keeps a record.
+    pub record_lifetime: u32,
+}
+
+/// A session that an AKE has replaced.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Predecessor {
+    /// Its id.
+    pub ssid: [u8; 8],
+    /// Its secret.
+    pub continuity: SecretBytes<32>,
+}
+
+/// How much was read under one key of the peer, for the threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The peer's keyid and ours.
+    pub keyids: (u32, u32),
+    /// How many messages.
+    pub count: u32,
+    /// At least one of them was not automatic.
+    pub wanted: bool,
 }
 
 /// Which messages of a pair were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadMap {
+pub struct ReadPair {
+    /// The head of the session's id.
+    pub ssid: [u8; 4],
     /// The peer's keyid.
     pub sender_keyid: u32,
     /// Ours.
     pub recipient_keyid: u32,
-    /// How many were read.
-    pub count: u32,
-    /// At least one of them was not automatic.
-    pub wanted: bool,
-    /// Bit n: use number n + 1 was read (O2TR peers).
-    pub uses: u64,
+    /// The first use number of the map.
+    pub first: u32,
+    /// Bit n: use number `first + n` was read.
+    pub bits: u64,
 }

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, PeerCapability, TextState};
+use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, TextState};
 use otr_core::wire::DataMessage;
 use otr_core::{SessionId, Timestamp};
 
-use super::note::Note;
 use super::{Conversation, Event};
+use crate::capability::{AckWindow, PairAck, PairId};
 
 /// How often our newest lines are sent again at most.
 const REPEAT_AT_MOST: Duration = Duration::from_secs(30);
@@ -45,38 +45,21 @@ impl Conversation {
         }
     }
 
-    /// What an O2TR peer says of itself and of what it has read.
-    pub(super) fn take_note(&mut self, session: SessionId, note: &Note, now: Timestamp) {
-        let Some(record) = self.session_record_mut(session) else { return };
-        if record.ssid.first_chunk::<4>() != Some(&note.ssid) {
-            return;
-        }
-        let ssid = record.ssid;
-        record.capability = Some(PeerCapability { threshold: note.threshold, keeps_days: note.keeps_days });
-        for (keyids, bits) in &note.read {
-            self.take_read(ssid, *keyids, *bits);
-        }
-        self.repeat_missing(session, note, now);
-        if note.refresh_wanted {
-            self.turn_to_answer(session);
-        }
-    }
-
     /// The peer has read these uses of one of our keys.
-    fn take_read(&mut self, ssid: [u8; 8], keyids: (u32, u32), bits: u64) {
-        let read = |kept_ssid: [u8; 8], kept_keyids: (u32, u32), use_number: u32| {
-            kept_ssid == ssid && kept_keyids == keyids && has_bit(bits, use_number)
+    pub(super) fn take_acknowledgement(&mut self, ack: &PairAck) {
+        let read = |ssid: &[u8; 8], keyids: (u32, u32), use_number: u32| {
+            PairId::new(ssid, keyids.0, keyids.1) == ack.pair && ack.read.contains(use_number)
         };
         let mut acknowledged = Vec::new();
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight) if read(flight.ssid, flight.keyids, flight.use_number) => {
+            TextState::InFlight(flight) if read(&flight.ssid, flight.keyids, flight.use_number) => {
                 acknowledged.push(text.id.clone());
                 false
             }
             TextState::InFlight(_) | TextState::Queued | TextState::HeldForTrust => true,
         });
         let before = self.lines.len();
-        self.lines.retain(|line| !line.kept.is_some_and(|kept| read(kept.ssid, kept.keyids, kept.use_number)));
+        self.lines.retain(|line| !line.kept.is_some_and(|kept| read(&kept.ssid, kept.keyids, kept.use_number)));
         if self.lines.len() != before || !acknowledged.is_empty() {
             self.touch_and_retire();
         }
@@ -86,12 +69,11 @@ impl Conversation {
     }
 
     /// Lines that the peer has not read although it has read later ones: the same bytes again.
-    fn repeat_missing(&mut self, session: SessionId, note: &Note, now: Timestamp) {
-        let highest = |keyids: (u32, u32)| {
-            let (_, bits) = note.read.iter().find(|(known, _)| *known == keyids)?;
-            Some(64 - bits.leading_zeros())
+    pub(super) fn repeat_missing(&mut self, session: SessionId, read: &AckWindow, now: Timestamp) {
+        let overtaken = |kept: &KeptLine| {
+            let pair = PairId::new(&kept.ssid, kept.keyids.0, kept.keyids.1);
+            read.get(pair).and_then(|map| map.highest()).is_some_and(|highest| kept.use_number < highest)
         };
-        let overtaken = |kept: &KeptLine| highest(kept.keyids).is_some_and(|highest| kept.use_number < highest);
         self.repeat(session, now, overtaken);
     }
 
@@ -172,7 +154,7 @@ impl Conversation {
             TextState::InFlight(flight) if flight.ssid == ssid => {
                 if again(text, &flight) {
                     text.state = TextState::Queued;
-                    text.again = true;
+                    text.again |= flight.transmitted;
                     true
                 } else {
                     lost.push(text.id.clone());
@@ -187,10 +169,6 @@ impl Conversation {
             self.emit(Event::Unconfirmed { id });
         }
     }
-}
-
-const fn has_bit(bits: u64, use_number: u32) -> bool {
-    matches!(use_number.checked_sub(1), Some(bit) if bit < 64 && bits >> bit & 1 == 1)
 }
 
 /// Ties a text to its line.

@@ -2,39 +2,41 @@
 
 use core::time::Duration;
 
-use o2tr_ekm::record::{InboxKind, SessionRecord, TrustLevel, TrustRecord, WasPrivate};
+use o2tr_ekm::record::{InboxKind, Predecessor, Reading, SessionRecord, TrustLevel, TrustRecord, WasPrivate};
 use otr_core::dsa::Fingerprint;
 use otr_core::{Established, SessionId, Timestamp};
-use rand_core::CryptoRng;
 
 use super::flush::Parcel;
 use super::{Conversation, Encrypted, Event, Refresh};
+use crate::capability::{ContinuitySecret, Exporter};
 
 /// How old a text may be to be sent again to a plain OTR client after a new AKE.
 const LEGACY_RESEND_AGE: Duration = Duration::from_secs(60);
 
 impl Conversation {
-    pub(super) fn take_established(&mut self, established: &Established, now: Timestamp, rng: &mut dyn CryptoRng) {
+    pub(super) fn take_established(&mut self, established: &Established, now: Timestamp) {
         let Established { session, ssid, revealed, renewed, exporter } = established;
         let before =
             self.sessions.iter().position(|record| record.id == *session).map(|index| self.sessions.remove(index));
         self.sessions.push(SessionRecord {
             id: *session,
             ssid: *ssid,
-            exporter: exporter.clone(),
+            continuity: ContinuitySecret::derive(&Exporter::new(exporter.clone()), ssid).to_store().clone(),
             revealed: *revealed,
-            predecessor: before.as_ref().map(|record| (record.ssid, record.exporter.clone())),
-            continuous: false,
+            predecessors: before.as_ref().map(predecessors_after).unwrap_or_default(),
+            confirmed: false,
             restored: None,
             refresh_owed: false,
             capability: None,
             announced: 0,
-            read: Vec::new(),
+            reading: Reading::default(),
+            // What was read in the session before is still to be acknowledged.
+            window: before.as_ref().map(|record| record.window.clone()).unwrap_or_default(),
             error_replied: false,
             repeated_at: None,
         });
         self.drop_orphaned_records();
-        self.last_activity = Some(now);
+        let last_read = self.last_activity.replace(now);
         self.expiry_noticed = None;
         self.timers.rekey_at = None;
         self.touch_and_retire();
@@ -50,7 +52,7 @@ impl Conversation {
             self.lift_quarantine();
         }
         if let Some(before) = before {
-            self.succeed(&before, session.fingerprint, now);
+            self.succeed(&before, session.fingerprint, last_read, now);
         }
         // A stranger's session never takes over: what is private stays addressed to whom it was.
         if self.was_private.is_none() {
@@ -59,12 +61,18 @@ impl Conversation {
         if *revealed {
             // The peer learns that its Signature arrived, and whom it talks to.
             let parcel = Parcel::empty(Vec::new(), true);
-            self.send_parcel(*session, &parcel, now, rng);
+            self.send_parcel(*session, &parcel, now);
         }
     }
 
     /// What the session before leaves to its successor with the same key.
-    fn succeed(&mut self, before: &SessionRecord, fingerprint: Fingerprint, now: Timestamp) {
+    fn succeed(
+        &mut self,
+        before: &SessionRecord,
+        fingerprint: Fingerprint,
+        last_read: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         if before.restored.is_some_and(|mark| mark.recovered) {
             self.emit(Event::Refreshed { session: before.id, how: Refresh::Ake });
             self.timers.reauthenticate_at = None;
@@ -73,13 +81,12 @@ impl Conversation {
             // An O2TR peer: its texts wait until it has proven that it was the other end.
             return;
         }
-        let last_read = self.peer.view(before.id).and_then(|view| view.last_verified);
         self.settle_in_flight(before.ssid, |text, flight| {
             text.address == Some(fingerprint)
-                && !text.again
-                && flight.transmitted
-                && now.since(flight.at) <= LEGACY_RESEND_AGE
-                && last_read.is_none_or(|at| at < flight.at)
+                && (!flight.transmitted
+                    || (!text.again
+                        && now.since(flight.at) <= LEGACY_RESEND_AGE
+                        && last_read.is_none_or(|at| at < flight.at)))
         });
     }
 
@@ -87,9 +94,6 @@ impl Conversation {
     /// under the same ids.
     pub(super) fn continue_from(&mut self, session: SessionId, old_ssid: [u8; 8], now: Timestamp) {
         let age = self.settings.resend_age;
-        if let Some(record) = self.session_record_mut(session) {
-            record.continuous = true;
-        }
         self.settle_in_flight(old_ssid, |text, _| {
             text.address == Some(session.fingerprint) && now.since(text.written) <= age
         });
@@ -117,7 +121,7 @@ impl Conversation {
     pub(super) fn take_finished(&mut self, session: SessionId, now: Timestamp) {
         self.close_retained(session, now);
         if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
-            self.settle_in_flight(ssid, |_, _| false);
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
         }
         self.sessions.retain(|record| record.id != session);
         self.put_in_inbox(InboxKind::Finished { session });
@@ -129,4 +133,19 @@ impl Conversation {
         let peer = &self.peer;
         self.sessions.retain(|record| peer.view(record.id).is_some());
     }
+}
+
+/// Which sessions a new one continues: the one it replaces first, if anything was ever read in it, else that one last.
+fn predecessors_after(record: &SessionRecord) -> Vec<Predecessor> {
+    const MAX: usize = 3;
+    let replaced = Predecessor { ssid: record.ssid, continuity: record.continuity.clone() };
+    let mut all = record.predecessors.clone();
+    if record.confirmed {
+        all.insert(0, replaced);
+        all.truncate(MAX);
+    } else {
+        all.truncate(MAX - 1);
+        all.push(replaced);
+    }
+    all
 }

@@ -35,7 +35,7 @@ impl Conversation {
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         self.peer.handle_timeout(now, rng);
         if due(self.timers.batch_until) {
-            self.end_batch(now, rng);
+            self.end_batch(now);
         }
         if due(self.timers.rekey_at) {
             self.rekey(now, rng);
@@ -57,7 +57,7 @@ impl Conversation {
         }
         self.presence.caught_up = true;
         self.shorten_retained(now);
-        self.end_batch(now, rng);
+        self.end_batch(now);
         self.finish_turn(now, rng);
     }
 
@@ -68,7 +68,7 @@ impl Conversation {
         }
         self.presence.online = online;
         if online {
-            self.end_batch(now, rng);
+            self.end_batch(now);
         }
         self.finish_turn(now, rng);
     }
@@ -97,7 +97,7 @@ impl Conversation {
         let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
         for session in sessions {
             if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
-                self.settle_in_flight(ssid, |_, _| false);
+                self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
             }
             self.peer.forget_session(session);
             self.emit(Event::Expired { session });

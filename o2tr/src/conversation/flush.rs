@@ -5,7 +5,6 @@ use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
 
-use super::note::Note;
 use super::receive::encrypted;
 use super::{Conversation, Event, Hold};
 use crate::settings::AbsentPolicy;
@@ -15,24 +14,15 @@ pub(super) struct Parcel<'a> {
     pub(super) text: &'a [u8],
     pub(super) flags: DataFlags,
     pub(super) tlvs: Vec<Tlv>,
-    pub(super) message_id: [u8; 8],
+    pub(super) message_id: [u8; 16],
     pub(super) auto: bool,
     pub(super) refresh_wanted: bool,
-    pub(super) again: bool,
 }
 
 impl Parcel<'_> {
     /// A message without text.
     pub(super) const fn empty(tlvs: Vec<Tlv>, auto: bool) -> Self {
-        Self {
-            text: &[],
-            flags: DataFlags::IGNORE_UNREADABLE,
-            tlvs,
-            message_id: [0; 8],
-            auto,
-            refresh_wanted: false,
-            again: false,
-        }
+        Self { text: &[], flags: DataFlags::IGNORE_UNREADABLE, tlvs, message_id: [0; 16], auto, refresh_wanted: false }
     }
 }
 
@@ -43,7 +33,7 @@ impl Conversation {
         self.flush_controls(now, rng);
         while self.controls.is_empty() {
             let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
-            if !self.try_send(index, now, rng) {
+            if !self.try_send(index, now) {
                 break;
             }
         }
@@ -55,7 +45,7 @@ impl Conversation {
     }
 
     /// Sends the text at `index`, in clear if that is allowed. `false` if it waits.
-    fn try_send(&mut self, index: usize, now: Timestamp, rng: &mut dyn CryptoRng) -> bool {
+    fn try_send(&mut self, index: usize, now: Timestamp) -> bool {
         let Some(text) = self.outbox.get(index).cloned() else { return false };
         if self.may_leave_in_clear(&text) {
             self.outbox.remove(index);
@@ -77,9 +67,8 @@ impl Conversation {
             message_id: text.wire_id,
             auto: false,
             refresh_wanted: false,
-            again: text.again,
         };
-        let Some(kept) = self.send_parcel(view.id, &parcel, now, rng) else { return false };
+        let Some(kept) = self.send_parcel(view.id, &parcel, now) else { return false };
         let KeptLine { session, ssid, keyids, use_number, auto: _ } = kept;
         if let Some(entry) = self.outbox.get_mut(index) {
             entry.address = Some(session.fingerprint);
@@ -100,8 +89,9 @@ impl Conversation {
 
     /// With a tag where the policy says so.
     fn send_in_clear(&mut self, text: &OutboxText, now: Timestamp) {
+        self.turn.deferred.extend(core::iter::from_fn(|| self.peer.poll_output()));
         if self.peer.send(text.text.as_bytes(), now).is_ok()
-            && let Some(CoreOutput::Send(line)) = self.peer.poll_output()
+            && let Some(line) = self.take_made_line()
         {
             self.add_line(line.bytes, None, None);
         }
@@ -113,6 +103,7 @@ impl Conversation {
         match text.state {
             TextState::InFlight(_) => None,
             TextState::HeldForTrust => Some(Hold::Trust),
+            TextState::Queued if !self.controls.is_empty() => Some(Hold::Threshold),
             TextState::Queued if self.may_leave_in_clear(text) => None,
             TextState::Queued => self.way_for(text).err(),
         }
@@ -144,20 +135,14 @@ impl Conversation {
     }
 
     /// Encrypts one message and keeps its line. `None` if the session cannot send now.
-    pub(super) fn send_parcel(
-        &mut self,
-        id: SessionId,
-        parcel: &Parcel<'_>,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) -> Option<KeptLine> {
+    pub(super) fn send_parcel(&mut self, id: SessionId, parcel: &Parcel<'_>, now: Timestamp) -> Option<KeptLine> {
         let view = encrypted(&self.peer, id)?;
         let use_number = view.uses_of_key.checked_add(1)?;
         let mut tlvs = parcel.tlvs.clone();
-        tlvs.extend(self.note_for(&view, parcel, use_number, rng).and_then(|note: Note| note.to_tlv()));
-        self.absorb_before_send();
+        tlvs.extend(self.record_for(&view, parcel, use_number));
+        self.turn.deferred.extend(core::iter::from_fn(|| self.peer.poll_output()));
         self.peer.send_in(id, parcel.text, &tlvs, parcel.flags, now).ok()?;
-        let Some(CoreOutput::Send(line)) = self.peer.poll_output() else { return None };
+        let line = self.take_made_line()?;
         let keyids = (view.keyids.0.saturating_sub(1), view.keyids.1);
         let kept = KeptLine { session: id, ssid: view.ssid, keyids, use_number, auto: parcel.auto };
         if let Some(record) = self.session_record_mut(id) {
@@ -165,17 +150,6 @@ impl Conversation {
         }
         self.add_line(line.bytes, line.route, Some(kept));
         Some(kept)
-    }
-
-    /// Outputs of the OTR layer are drained after every call, so that the next one is the line just made.
-    fn absorb_before_send(&mut self) {
-        let mut lines = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            if let CoreOutput::Send(line) = output {
-                lines.push(line);
-            }
-        }
-        self.keep_lines(lines);
     }
 
     /// Queues a line: it is stored before it leaves, and leaves behind all that was queued before it.
@@ -187,18 +161,45 @@ impl Conversation {
         id
     }
 
-    /// Lines that the OTR layer made by itself: handshakes, and SMP answers, which count as uses of their key.
-    pub(super) fn keep_lines(&mut self, lines: Vec<Line>) {
-        let kept: Vec<_> = lines.iter().map(|line| self.kept_of(line)).collect();
-        for (index, line) in lines.into_iter().enumerate() {
-            let behind = kept.iter().skip(index + 1).flatten().count();
-            let entry = kept.get(index).copied().flatten().map(|mut kept| {
-                let behind = u32::try_from(behind).unwrap_or(u32::MAX);
-                kept.use_number = kept.use_number.saturating_sub(behind);
-                kept
-            });
-            self.add_line(line.bytes, line.route, entry);
+    /// Everything that the OTR layer has to say, in order. Data messages that it made by itself (SMP answers, the end
+    /// of a session) are uses of their key, and are kept like ours.
+    pub(super) fn take_core_outputs(&mut self) -> Vec<(CoreOutput, Option<KeptLine>)> {
+        let mut outputs = core::mem::take(&mut self.turn.deferred);
+        outputs.extend(core::iter::from_fn(|| self.peer.poll_output()));
+        let mut outputs: Vec<_> = outputs
+            .into_iter()
+            .map(|output| {
+                let kept = match &output {
+                    CoreOutput::Send(line) => self.kept_of(line),
+                    CoreOutput::Event(_) | CoreOutput::Retired(_) => None,
+                };
+                (output, kept)
+            })
+            .collect();
+        // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
+        let mut behind: Vec<((u32, u32), u32)> = Vec::new();
+        for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
+            match behind.iter_mut().find(|(keyids, _)| *keyids == kept.keyids) {
+                Some((_, count)) => {
+                    kept.use_number = kept.use_number.saturating_sub(*count);
+                    *count += 1;
+                }
+                None => behind.push((kept.keyids, 1)),
+            }
         }
+        outputs
+    }
+
+    /// The line that the OTR layer has just made; what it said before waits for its turn.
+    fn take_made_line(&mut self) -> Option<Line> {
+        let mut made = None;
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                CoreOutput::Send(line) if made.is_none() => made = Some(line),
+                other => self.turn.deferred.push(other),
+            }
+        }
+        made
     }
 
     /// If it is a data message: of which session, under which key. The use number is that of the newest use.

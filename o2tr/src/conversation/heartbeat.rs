@@ -4,7 +4,6 @@
 use core::time::Duration;
 
 use otr_core::{SessionId, Timestamp};
-use rand_core::CryptoRng;
 
 use super::Conversation;
 use super::flush::Parcel;
@@ -22,7 +21,7 @@ impl Conversation {
     }
 
     /// After a turn that may have read something: does any session need an answer?
-    pub(super) fn answer_readings(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+    pub(super) fn answer_readings(&mut self, now: Timestamp) {
         let wanted = core::mem::take(&mut self.turn.answer_refresh);
         let read = core::mem::take(&mut self.turn.read_in);
         for session in read {
@@ -32,14 +31,14 @@ impl Conversation {
             if record.refresh_owed {
                 continue;
             }
-            let Some(map) = record.read.last() else { continue };
+            let reading = record.reading;
             let silent_for = now.since(view.last_sent);
             let limit = self.answer_after(record.capability.and_then(|capability| capability.threshold));
-            let near_limit = map.wanted && limit.is_some_and(|limit| map.count >= limit);
+            let near_limit = reading.wanted && limit.is_some_and(|limit| reading.count >= limit);
             let long_silent = self.turn.visible && silent_for > SILENCE;
             if view.uses_of_key == 0 {
                 if near_limit || long_silent || wanted.contains(&session) {
-                    self.send_automatic(session, false, now, rng);
+                    self.send_automatic(session, false, now);
                 }
             } else if near_limit {
                 self.repeat_automatic(session);
@@ -58,15 +57,9 @@ impl Conversation {
         Some(lower.saturating_sub(1).max(1))
     }
 
-    pub(super) fn send_automatic(
-        &mut self,
-        session: SessionId,
-        refresh_wanted: bool,
-        now: Timestamp,
-        rng: &mut dyn CryptoRng,
-    ) -> bool {
+    pub(super) fn send_automatic(&mut self, session: SessionId, refresh_wanted: bool, now: Timestamp) -> bool {
         let parcel = Parcel { refresh_wanted, ..Parcel::empty(Vec::new(), true) };
-        self.send_parcel(session, &parcel, now, rng).is_some()
+        self.send_parcel(session, &parcel, now).is_some()
     }
 
     /// Our answer may have been lost: its exact bytes once more, no key is used again.

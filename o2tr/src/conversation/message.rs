@@ -1,12 +1,12 @@
 //! A data message was read.
 
-use o2tr_ekm::record::{InboxItem, InboxKind, MessageText, Provenance, ReadMap, TextItem};
+use o2tr_ekm::record::{InboxItem, InboxKind, MessageText, Provenance, TextItem};
 use o2tr_omd::Evidence;
 use otr_core::{Message, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
-use super::note::Note;
 use super::{Conversation, Event, MAX_READ_IDS, Refresh, Rejection, Text};
+use crate::capability::Capability;
 
 impl Conversation {
     /// In a session: keys have advanced, the peer has shown that it lives.
@@ -22,17 +22,18 @@ impl Conversation {
         let provenance = self.follow_recovery(message, now);
         self.turn.read_in.push(id);
         self.turn.visible |= !message.content.text.is_empty();
-        let note = Note::find(&message.content.tlvs);
-        let automatic = is_automatic(message, note.as_ref());
-        self.mark_read(message, note.as_ref(), automatic);
-        if let Some(note) = &note {
-            self.take_note(id, note, now);
+        let said = Capability::find(&message.content.tlvs);
+        let automatic = is_automatic(message, said.as_ref());
+        self.mark_read(message, said.as_ref(), automatic);
+        self.check_continuity(id, said.as_ref(), now);
+        if let Some(said) = &said {
+            self.take_capability(id, said, now);
         }
         if message.advanced {
             self.settle_epochs(id);
         }
         if !message.content.text.is_empty() {
-            self.take_text(Some(id), &message.content.text, note.as_ref(), provenance, evidence);
+            self.take_text(Some(id), &message.content.text, said.as_ref(), provenance, evidence);
         }
     }
 
@@ -40,9 +41,9 @@ impl Conversation {
     pub(super) fn take_retained(&mut self, message: Message, evidence: &Evidence) {
         self.touch();
         let provenance = if self.quarantined { Provenance::Unverified } else { Provenance::Retained };
-        let note = Note::find(&message.content.tlvs);
+        let said = Capability::find(&message.content.tlvs);
         if !message.content.text.is_empty() {
-            self.take_text(Some(message.session), &message.content.text, note.as_ref(), provenance, evidence);
+            self.take_text(Some(message.session), &message.content.text, said.as_ref(), provenance, evidence);
         }
     }
 
@@ -56,11 +57,11 @@ impl Conversation {
         &mut self,
         session: Option<SessionId>,
         text: &[u8],
-        note: Option<&Note>,
+        said: Option<&Capability>,
         provenance: Provenance,
         evidence: &Evidence,
     ) {
-        if let Some(wire_id) = note.map(|note| note.message_id) {
+        if let Some(wire_id) = said.and_then(|said| said.message_id).map(|id| *id.as_bytes()) {
             if self.read_ids.contains(&wire_id) {
                 return self.emit(Event::Rejected(Rejection::Duplicate));
             }
@@ -74,7 +75,7 @@ impl Conversation {
             session,
             provenance,
             sent_at: evidence.delayed,
-            resent: note.is_some_and(|note| note.again),
+            resent: false,
         };
         self.put_in_inbox(InboxKind::Text(item));
     }
@@ -106,7 +107,6 @@ impl Conversation {
             record.refresh_owed = false;
             if mark.recovered {
                 self.emit(Event::Refreshed { session: message.session, how: Refresh::Ratchet });
-                self.plan_reauthentication(now);
             }
             return Provenance::Live;
         }
@@ -125,31 +125,12 @@ impl Conversation {
         }
         Provenance::Offline
     }
-
-    /// Counts what was read under the peer's key, for the threshold and for acknowledgements.
-    fn mark_read(&mut self, message: &Message, note: Option<&Note>, automatic: bool) {
-        let (sender_keyid, recipient_keyid, _) = message.place;
-        let Some(record) = self.session_record_mut(message.session) else { return };
-        let same = |map: &ReadMap| (map.sender_keyid, map.recipient_keyid) == (sender_keyid, recipient_keyid);
-        if !record.read.iter().any(same) {
-            record.read.push(ReadMap { sender_keyid, recipient_keyid, count: 0, wanted: false, uses: 0 });
-            if record.read.len() > 2 {
-                record.read.remove(0);
-            }
-        }
-        let Some(map) = record.read.iter_mut().find(|map| same(map)) else { return };
-        map.count = map.count.saturating_add(1);
-        map.wanted |= !automatic;
-        if let Some(bit) = note.and_then(|note| note.use_number.checked_sub(1)).filter(|bit| *bit < 64) {
-            map.uses |= 1 << bit;
-        }
-    }
 }
 
 /// An answer that nobody has to answer: marked so, or an empty one as libotr sends it by itself.
-fn is_automatic(message: &Message, note: Option<&Note>) -> bool {
-    match note {
-        Some(note) => note.auto,
+fn is_automatic(message: &Message, said: Option<&Capability>) -> bool {
+    match said {
+        Some(said) => said.auto,
         None => {
             message.content.text.is_empty()
                 && message.content.tlvs.is_empty()

@@ -6,6 +6,7 @@ use otr_core::dsa::Fingerprint;
 use rand_core::CryptoRng;
 
 use super::{Conversation, Event, Hold, MAX_OUTBOX};
+use crate::capability::MessageId;
 
 /// Why a text was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub enum SendError {
 }
 
 /// Bytes of a text, at most.
-pub const MAX_TEXT: usize = 256 << 10;
+pub(super) const MAX_TEXT: usize = 256 << 10;
 
 /// A text of the outbox as a user sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +65,8 @@ impl Conversation {
         rng: &mut dyn CryptoRng,
     ) -> Result<String, SendError> {
         self.check_text(text)?;
-        let mut wire_id = [0; 8];
-        rng.fill_bytes(&mut wire_id);
-        let id = id.unwrap_or_else(|| wire_id.iter().map(|byte| format!("{byte:02x}")).collect());
+        let wire_id = *MessageId::random(rng).as_bytes();
+        let id = id.unwrap_or_else(|| wire_id.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
         if self.outbox.iter().any(|known| known.id == id) {
             return Err(SendError::IdInUse(id));
         }

@@ -1,30 +1,15 @@
 //! A delivery arrives: what is it, and what does it change?
 
-use o2tr_omd::Evidence;
+use o2tr_omd::{
+    self as omd, Addressed, Candidate, Candidates, ErrorReply, Evidence, LineKind, Place, Situation, Standing, Store,
+    Verdict,
+};
 use otr_core::text::{self, Kind, Line};
-use otr_core::wire::Codec;
-use otr_core::wire::{DataFlags, DataMessage, Header, MessageType, Reader, Route};
-use otr_core::{InstanceTag, Output as CoreOutput, Probe, SessionId, Timestamp, decode_data};
+use otr_core::wire::{Codec, DataFlags, DataMessage, Header, MessageType, Reader, Route};
+use otr_core::{InstanceTag, Output as CoreOutput, SessionId, Timestamp, decode_data};
 use rand_core::CryptoRng;
 
 use super::{Conversation, Event, MAX_EARLY, Rejection};
-
-/// What was found out about a data message, without changing anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A session reads it.
-    Session,
-    /// A retained pair reads it.
-    Retained(usize),
-    /// It was read before.
-    Seen { same: bool },
-    /// Keys are here, the authenticator is wrong.
-    Forged,
-    /// No keys are here.
-    Unreadable,
-    /// It is for another device of ours.
-    OtherInstance,
-}
 
 impl Conversation {
     /// Takes a line from the network, with what the transport knows of it. When the outputs that follow are drained,
@@ -78,56 +63,90 @@ impl Conversation {
         self.absorb_with(evidence, now, rng);
     }
 
+    /// A data message: whose keys fit decides what it is, and nothing has changed before that is known.
     fn handle_data(&mut self, line: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let parsed = decode_data(line);
-        let Some(bytes) = &parsed else { return self.refuse_data(None, Rejection::Malformed, false, evidence, now) };
-        let flags = DataMessage::peek_flags(bytes).unwrap_or_default();
+        let bytes = decode_data(line).unwrap_or_default();
+        let flags = DataMessage::peek_flags(&bytes).unwrap_or_default();
         let ignorable = flags.contains(DataFlags::IGNORE_UNREADABLE);
-        let route = Header::decode(&mut Reader::new(bytes)).ok().map(|header| header.route);
-        let Ok(message) = DataMessage::parse(bytes) else {
-            return self.refuse_data(route, Rejection::Malformed, ignorable, evidence, now);
+        let route = Header::decode(&mut Reader::new(&bytes)).ok().map(|header| header.route);
+        let message = DataMessage::parse(&bytes).ok();
+        let kind = match message {
+            Some(_) => LineKind::Data { ignorable },
+            None => LineKind::Damaged { ignorable },
         };
-        match self.find(&message) {
-            Found::Session => self.hand_to_peer(line, evidence, now, rng),
-            Found::Retained(index) => self.read_retained(index, &message, evidence),
-            Found::Seen { same: true } => {
+        let described = omd::Line { addressed: self.addressed(route), evidence: *evidence, ..omd::Line::new(kind) };
+        let situation = self.situation(route.and_then(Route::sender));
+        let verdict = omd::verdict(&described, &situation, self.candidates(message.as_ref()));
+        match (verdict, message) {
+            (Verdict::Live { .. } | Verdict::Offline { .. }, Some(_)) => self.hand_to_peer(line, evidence, now, rng),
+            (Verdict::Retained { index } | Verdict::Quarantined { place: Place { index, .. } }, Some(message)) => {
+                self.read_retained(index, &message, evidence);
+            }
+            (Verdict::Duplicate { .. }, Some(message)) => {
                 self.emit(Event::Rejected(Rejection::Duplicate));
                 self.peer_missed_something(&message, now);
             }
-            Found::Seen { same: false } => {
+            (Verdict::CloneSuspected { .. }, Some(message)) => {
                 self.emit(Event::Rejected(Rejection::CloneSuspected));
                 self.start_own_exchange(message.route.sender(), now, rng);
             }
-            Found::OtherInstance => self.emit(Event::Rejected(Rejection::OtherInstance)),
-            Found::Forged | Found::Unreadable if self.awaits_signature(message.route.sender()) => {
-                self.keep_early(line);
+            (Verdict::Early, Some(_)) => self.keep_early(line),
+            (verdict, _) => {
+                self.emit(Event::Rejected(Rejection::of_verdict(&verdict)));
+                let action = omd::Action::of(&verdict, &described, &situation);
+                if action.error_reply != ErrorReply::Forbidden && !evidence.is_late() {
+                    self.reply_error(route, &verdict, now);
+                }
             }
-            Found::Forged => self.refuse_data(route, Rejection::Forged, ignorable, evidence, now),
-            Found::Unreadable => self.refuse_data(route, Rejection::Unreadable, ignorable, evidence, now),
         }
     }
 
-    /// Asks sessions first, then retained pairs, and stops at the first that can read it.
-    fn find(&self, message: &DataMessage<'_>) -> Found {
-        if let Route::V3 { receiver, .. } = message.route
-            && receiver != Some(self.peer.identity().instance())
-        {
-            return Found::OtherInstance;
-        }
-        let mut best = Found::Unreadable;
-        for (_, probe) in self.peer.probe(message) {
-            match probe {
-                Probe::Fresh => return Found::Session,
-                other => best = best.or(other),
+    fn addressed(&self, route: Option<Route>) -> Addressed {
+        match route {
+            Some(Route::V3 { receiver, .. }) if receiver != Some(self.peer.identity().instance()) => {
+                Addressed::Elsewhere
             }
+            Some(_) | None => Addressed::Here,
         }
-        for (index, retained) in self.retained.iter().enumerate() {
-            match retained.pair.probe(message) {
-                Probe::Fresh => return Found::Retained(index),
-                other => best = best.or(other),
-            }
+    }
+
+    fn situation(&self, sender: Option<InstanceTag>) -> Situation {
+        let encrypted: Vec<_> = self.peer.sessions().filter(|view| view.encrypted).collect();
+        let of_sender = encrypted.iter().find(|view| view.id.instance == sender);
+        let replied =
+            of_sender.and_then(|view| self.session_record(view.id)).is_some_and(|record| record.error_replied);
+        Situation {
+            store: Store::Open,
+            expired: false,
+            awaiting_signature: self.awaits_signature(sender),
+            early: self.early.len(),
+            peer_has_session: !encrypted.is_empty(),
+            // An error line names no device; only where the sender itself has the session is it sent.
+            sender_reachable_alone: of_sender.is_some(),
+            error_reply_spent: replied,
         }
-        best
+    }
+
+    /// Sessions first, then retained pairs; probed only as far as they are asked.
+    fn candidates<'a>(
+        &'a self,
+        message: Option<&'a DataMessage<'a>>,
+    ) -> Candidates<
+        impl Iterator<Item = Candidate> + 'a,
+        impl Iterator<Item = Candidate> + 'a,
+        impl Iterator<Item = Candidate> + 'a,
+    > {
+        let live = message.into_iter().flat_map(|message| self.peer.probe(message)).map(|(id, probe)| {
+            let restored = self.session_record(id).is_some_and(|record| record.restored.is_some());
+            Candidate { restored, ..Candidate::from(probe) }
+        });
+        let standing = if self.quarantined { Standing::Quarantined } else { Standing::Sound };
+        let retained = message.into_iter().flat_map(move |message| {
+            self.retained
+                .iter()
+                .map(move |retained| Candidate { standing, ..Candidate::from(retained.pair.probe(message)) })
+        });
+        Candidates { live, records: core::iter::empty(), retained }
     }
 
     /// An AKE with this device lacks only its last message.
@@ -156,22 +175,6 @@ impl Conversation {
         }
     }
 
-    /// Forged and unreadable look alike from outside.
-    fn refuse_data(
-        &mut self,
-        route: Option<Route>,
-        reason: Rejection,
-        ignorable: bool,
-        evidence: &Evidence,
-        now: Timestamp,
-    ) {
-        self.emit(Event::Rejected(reason));
-        if ignorable || evidence.is_late() || evidence.carbon.is_some() {
-            return;
-        }
-        self.reply_error(route, reason, now);
-    }
-
     fn read_retained(&mut self, index: usize, message: &DataMessage<'_>, evidence: &Evidence) {
         let Some(retained) = self.retained.get_mut(index) else { return };
         match retained.pair.read(message) {
@@ -186,15 +189,19 @@ impl Conversation {
     }
 
     fn absorb_with(&mut self, evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let mut lines = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            match output {
-                CoreOutput::Send(line) => lines.push(line),
-                CoreOutput::Retired(pair) => self.retain(pair, now),
-                CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
+        loop {
+            let outputs = self.take_core_outputs();
+            if outputs.is_empty() {
+                return;
+            }
+            for (output, kept) in outputs {
+                match output {
+                    CoreOutput::Send(line) => drop(self.add_line(line.bytes, line.route, kept)),
+                    CoreOutput::Retired(pair) => self.retain(pair, now),
+                    CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
+                }
             }
         }
-        self.keep_lines(lines);
     }
 
     fn take_core_event(
@@ -208,13 +215,13 @@ impl Conversation {
         match event {
             Core::Plaintext { text, unexpected: _ } => self.take_clear_text(text, evidence),
             Core::Message(message) => self.take_message(&message, evidence, now),
-            Core::Established(established) => self.take_established(&established, now, rng),
+            Core::Established(established) => self.take_established(&established, now),
             Core::Finished { session } => self.take_finished(session, now),
             Core::Rejected(rejected) => {
                 self.emit(Event::Rejected(rejected.reason.into()));
             }
             Core::ErrorReceived { text } => self.emit(Event::PeerError { text }),
-            Core::Smp { session, event, trust } => self.take_smp(session, event, trust, now),
+            Core::Smp { session, event, trust } => self.take_smp(session, event, trust),
             Core::ExtraKey { session, usage, data, key } => self.take_extra_key(session, usage, data, key),
             Core::KeyidsExhausted { session } => self.start_own_exchange(session.instance, now, rng),
             Core::AkeRetried { .. } => self.touch(),
@@ -225,14 +232,29 @@ impl Conversation {
     }
 }
 
-impl Found {
-    /// The more telling of two.
-    fn or(self, probe: Probe) -> Self {
-        match (self, probe) {
-            (Self::Seen { same: false }, _) => self,
-            (_, Probe::Seen { same }) => Self::Seen { same },
-            (Self::Unreadable, Probe::BadMac) => Self::Forged,
-            (kept, Probe::BadMac | Probe::KeyidsOut | Probe::Fresh) => kept,
+impl Rejection {
+    const fn of_verdict(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Forged => Self::Forged,
+            Verdict::Malformed => Self::Malformed,
+            Verdict::OtherInstance => Self::OtherInstance,
+            Verdict::Echo => Self::Echo,
+            Verdict::Duplicate { .. } => Self::Duplicate,
+            Verdict::CloneSuspected { .. } => Self::CloneSuspected,
+            Verdict::Live { .. }
+            | Verdict::Offline { .. }
+            | Verdict::Retained { .. }
+            | Verdict::Quarantined { .. }
+            | Verdict::Expired { .. }
+            | Verdict::Unsealable
+            | Verdict::Locked
+            | Verdict::Early
+            | Verdict::Unreadable
+            | Verdict::Initiation
+            | Verdict::Continuation
+            | Verdict::Stray
+            | Verdict::Error
+            | Verdict::Plaintext => Self::Unreadable,
         }
     }
 }

@@ -100,8 +100,6 @@ impl Conversation {
             conversation.quarantine(now);
         }
         conversation.hand_over_again();
-        // The leap is durable before anything is sent.
-        conversation.touch();
         conversation.finish_turn(now, rng);
         Ok(conversation)
     }
@@ -152,6 +150,7 @@ impl Conversation {
             retained.unrevealed = true;
         }
         self.lines.retain(|line| line.kept.is_none());
+        self.touch_and_retire();
         self.emit(Event::Quarantined);
     }
 

@@ -17,13 +17,14 @@ const IDLE: Duration = Duration::from_secs(10);
 
 impl Conversation {
     /// The batch is read: every session that owes a fresh key pays.
-    pub(super) fn end_batch(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+    pub(super) fn end_batch(&mut self, now: Timestamp) {
         self.timers.batch_until = None;
         let owing: Vec<_> = self.sessions.iter().filter(|record| record.refresh_owed).map(|record| record.id).collect();
+        let recovered = !owing.is_empty();
         for session in owing {
             let unused = encrypted(&self.peer, session).is_some_and(|view| view.uses_of_key == 0);
             // What the user has typed meanwhile carries the fresh key as well.
-            if unused && !self.send_automatic(session, true, now, rng) {
+            if unused && !self.send_automatic(session, true, now) {
                 continue;
             }
             if let Some(record) = self.session_record_mut(session) {
@@ -31,11 +32,13 @@ impl Conversation {
             }
             self.touch();
         }
-        self.plan_reauthentication(now);
+        if recovered {
+            self.plan_reauthentication(now);
+        }
     }
 
     /// Only an AKE locks out whoever has a copy of the record.
-    pub(super) fn plan_reauthentication(&mut self, now: Timestamp) {
+    fn plan_reauthentication(&mut self, now: Timestamp) {
         if self.settings.reauthenticate && self.timers.reauthenticate_at.is_none() {
             self.timers.reauthenticate_at = Some(now.after(REAUTHENTICATE_AFTER));
         }

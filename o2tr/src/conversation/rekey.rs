@@ -3,13 +3,13 @@
 
 use core::time::Duration;
 
-use o2tr_omd::Evidence;
+use o2tr_omd::{Evidence, Verdict};
 use otr_core::text::{Versions, error_line};
 use otr_core::wire::Route;
 use otr_core::{InstanceTag, Policy, Timestamp, Version};
 use rand_core::CryptoRng;
 
-use super::{Conversation, Event, Hold, Rejection};
+use super::{Conversation, Event, Hold};
 
 /// How often we start one by ourselves because of an error or an unreadable message.
 const OWN_EXCHANGE_AT_MOST: Duration = Duration::from_secs(600);
@@ -96,7 +96,7 @@ impl Conversation {
     }
 
     /// At most one error reply in the life of a session, none while another device has a session.
-    pub(super) fn reply_error(&mut self, route: Option<Route>, reason: Rejection, now: Timestamp) {
+    pub(super) fn reply_error(&mut self, route: Option<Route>, verdict: &Verdict, now: Timestamp) {
         let instance = route.and_then(Route::sender);
         let mut sessions = self.peer.sessions().filter(|view| view.encrypted).peekable();
         if sessions.peek().is_none() {
@@ -113,8 +113,8 @@ impl Conversation {
                 Some(_) | None => return,
             }
         }
-        let text: &[u8] = match reason {
-            Rejection::Malformed => b"A damaged encrypted message arrived.",
+        let text: &[u8] = match verdict {
+            Verdict::Malformed => b"A damaged encrypted message arrived.",
             _ => b"An encrypted message arrived that cannot be read here.",
         };
         self.add_line(error_line(text), None, None);

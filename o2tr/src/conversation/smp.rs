@@ -126,22 +126,17 @@ impl Conversation {
                 self.emit(Event::ExtraKeySent { session, usage: *usage, key });
             }
         }
-        self.keep_own_lines();
+        for (output, kept) in self.take_core_outputs() {
+            match output {
+                CoreOutput::Send(line) => drop(self.add_line(line.bytes, line.route, kept)),
+                other => self.turn.deferred.push(other),
+            }
+        }
+        self.touch();
         Ok(())
     }
 
-    fn keep_own_lines(&mut self) {
-        let mut lines = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            if let CoreOutput::Send(line) = output {
-                lines.push(line);
-            }
-        }
-        self.keep_lines(lines);
-        self.touch();
-    }
-
-    pub(super) fn take_smp(&mut self, session: SessionId, event: SmpEvent, trust: Option<bool>, now: Timestamp) {
+    pub(super) fn take_smp(&mut self, session: SessionId, event: SmpEvent, trust: Option<bool>) {
         self.touch();
         let level = match trust {
             Some(true) => Some(TrustLevel::Smp),
@@ -153,7 +148,6 @@ impl Conversation {
         {
             known.level = level;
         }
-        let _ = now;
         match event {
             SmpEvent::Success => self.put_in_inbox(InboxKind::SmpResult { session, equal: true }),
             SmpEvent::Failure => self.put_in_inbox(InboxKind::SmpResult { session, equal: false }),

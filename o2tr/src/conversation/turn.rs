@@ -14,6 +14,8 @@ pub(super) struct Turn {
     retires: bool,
     lifts_quarantine: bool,
     effects: Vec<Effect>,
+    /// What the OTR layer said while we were busy with something else.
+    pub(super) deferred: Vec<otr_core::Output>,
     /// Sessions in which something was read.
     pub(super) read_in: Vec<SessionId>,
     /// A text was among it.
@@ -93,7 +95,7 @@ impl Conversation {
         self.absorb(now, rng);
         self.take_early(now, rng);
         self.flush(now, rng);
-        self.answer_readings(now, rng);
+        self.answer_readings(now);
         self.set_timers(now, rng);
         self.queue_outputs();
     }

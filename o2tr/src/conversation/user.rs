@@ -19,7 +19,7 @@ impl Conversation {
         self.peer.end(now);
         self.absorb(now, rng);
         for ssid in ssids {
-            self.settle_in_flight(ssid, |_, _| false);
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
         }
         self.sessions.clear();
         self.retained.clear();

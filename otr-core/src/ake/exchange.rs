@@ -183,6 +183,22 @@ impl Exchange {
         }
     }
 
+    /// Whether this is our own commit.
+    pub(crate) fn has_sent(&self, commit: &DhCommit) -> bool {
+        match self {
+            Self::AwaitingDhKey(committed) => committed.commit.hashed_gx == commit.hashed_gx,
+            Self::None | Self::AwaitingRevealSignature(_) | Self::AwaitingSignature(_) => false,
+        }
+    }
+
+    /// Whether two commits have crossed and ours stays.
+    pub(crate) fn outranks(&self, commit: &DhCommit) -> bool {
+        match self {
+            Self::AwaitingDhKey(committed) => committed.outranks(commit),
+            Self::None | Self::AwaitingRevealSignature(_) | Self::AwaitingSignature(_) => false,
+        }
+    }
+
     /// The hash of the commit that we answered.
     pub(crate) const fn commit_hash(&self) -> Option<[u8; 32]> {
         match self {

@@ -9,7 +9,7 @@ use super::keys::HalfKeys;
 use crate::dh::{aes_ctr, hmac_sha256};
 use crate::dsa::{PrivateKey, PublicKey, Signature};
 use crate::group::GroupElement;
-use crate::wire::{Codec, EncryptedSignature, MAC_LEN, Reader, Writer};
+use crate::wire::{Codec, DecodeError, EncryptedSignature, MAC_LEN, Reader, Writer};
 
 /// Who signed, and the keyid of the D-H key that the signature covers.
 pub(super) struct Proven {
@@ -45,16 +45,7 @@ pub(super) fn verify(
     own: &GroupElement,
     message: &EncryptedSignature,
 ) -> Result<Proven, Fault> {
-    if !bool::from(outer_mac(keys, &message.encrypted).ct_eq(&message.mac)) {
-        return Err(Fault::Unauthentic);
-    }
-    let mut plain = Zeroizing::new(message.encrypted.clone());
-    aes_ctr(&keys.cipher, 0, &mut plain);
-    let mut reader = Reader::new(&plain);
-    let key = PublicKey::decode(&mut reader)?;
-    let keyid = reader.int("keyid")?;
-    let signature = Signature::decode(&mut reader)?;
-    reader.finish()?;
+    let (key, keyid, signature) = decrypt_proof(keys, message).ok_or(Fault::Unauthentic)??;
     if keyid == 0 {
         return Err(Fault::Unauthentic);
     }
@@ -63,8 +54,36 @@ pub(super) fn verify(
     Ok(Proven { key, keyid })
 }
 
+/// PUBKEY, keyid and signature; `None` if the MAC does not verify.
+pub(crate) fn decrypt_proof(
+    keys: &HalfKeys,
+    message: &EncryptedSignature,
+) -> Option<Result<(PublicKey, u32, Signature), DecodeError>> {
+    if !bool::from(outer_mac(keys, &message.encrypted).ct_eq(&message.mac)) {
+        return None;
+    }
+    let mut plain = Zeroizing::new(message.encrypted.clone());
+    aes_ctr(&keys.cipher, 0, &mut plain);
+    Some(parse_proof(&plain))
+}
+
+fn parse_proof(plain: &[u8]) -> Result<(PublicKey, u32, Signature), DecodeError> {
+    let mut reader = Reader::new(plain);
+    let key = PublicKey::decode(&mut reader)?;
+    let keyid = reader.int("keyid")?;
+    let signature = Signature::decode(&mut reader)?;
+    reader.finish()?;
+    Ok((key, keyid, signature))
+}
+
 /// M: HMAC-SHA256 under m1 over the signer's value, the other's value, the signer's PUBKEY and keyid.
-fn binding(keys: &HalfKeys, first: &GroupElement, second: &GroupElement, key: &PublicKey, keyid: u32) -> [u8; 32] {
+pub(crate) fn binding(
+    keys: &HalfKeys,
+    first: &GroupElement,
+    second: &GroupElement,
+    key: &PublicKey,
+    keyid: u32,
+) -> [u8; 32] {
     let mut writer = Writer::default();
     first.encode(&mut writer);
     second.encode(&mut writer);

@@ -4,7 +4,7 @@ use rand_core::CryptoRng;
 
 use super::session::{Phase, smp_context};
 use super::{Event, Message, Output, Peer, Rejected, Rejection};
-use crate::ratchet::{Opened, Refused, SessionId};
+use crate::ratchet::{Opened, ReceivePolicy, Refused, SessionId};
 use crate::text;
 use crate::wire::{Content, DataFlags, DataMessage, Route, Tlv, tlv_type};
 use crate::{Timestamp, Version};
@@ -17,6 +17,10 @@ impl Peer {
             Ok((id, opened)) => return self.accept(id, &message, opened, now, rng),
             Err(reason) => reason,
         };
+        // A network may deliver twice. Under the strict rule libotr's answer is kept: there the same event also
+        // stands for a message that was overtaken.
+        let duplicate = reason == Rejection::Replay { same: true } && self.settings.receive == ReceivePolicy::Window;
+        let ignorable = ignorable || duplicate;
         self.emit(Event::Rejected(Rejected { reason, ignorable, route: Some(route) }));
         let unreadable = matches!(reason, Rejection::Unreadable { .. } | Rejection::Replay { .. });
         if unreadable
@@ -158,10 +162,11 @@ impl Peer {
         else {
             return;
         };
+        // The event first: if the reply cannot leave, the abort that follows must be the last word.
+        self.emit(Event::Smp { session: id, event: outcome.event, trust: outcome.trust });
         if let Some(reply) = outcome.reply {
             self.send_smp(id, &reply, now);
         }
-        self.emit(Event::Smp { session: id, event: outcome.event, trust: outcome.trust });
     }
 
     /// What our fingerprint, the peer's and the ssid are in SMP.
@@ -211,7 +216,7 @@ impl From<Refused> for Rejection {
             Refused::Seen { same } => Self::Replay { same },
             Refused::BadMac => Self::Unreadable { forged: true },
             Refused::KeyidsOut => Self::Unreadable { forged: false },
-            Refused::OwnKey => Self::Malformed,
+            Refused::KnownKey => Self::Malformed,
         }
     }
 }

@@ -61,10 +61,16 @@ impl Peer {
         let exchange = self.effective_exchange(route, header.kind, now);
         let step = match header.kind {
             MessageType::DhCommit => match DhCommit::from_bytes(body) {
+                Ok(commit) if exchange.has_sent(&commit) => return self.reject_on(route, Rejection::Reflected),
                 Ok(commit) if self.is_spent(&commit, &exchange) => {
                     return self.reject_on(route, Rejection::AkeReplay);
                 }
-                Ok(commit) => Ok(exchange.handle_commit(commit, rng)),
+                Ok(commit) => {
+                    if exchange.outranks(&commit) {
+                        self.spend(commit.hashed_gx);
+                    }
+                    Ok(exchange.handle_commit(commit, rng))
+                }
                 Err(error) => Err(error.into()),
             },
             MessageType::DhKey => DhKey::from_bytes(body)
@@ -113,10 +119,10 @@ impl Peer {
         now.since(commit.sent) > self.settings.commit_lifetime
     }
 
-    /// A commit that has led to a session, or one that we dropped for the exchange under way.
+    /// A commit that has led to a session, or one that our own has outranked; as long as ours is unanswered, that
+    /// one may come again and gets ours again.
     fn is_spent(&self, commit: &DhCommit, exchange: &Exchange) -> bool {
-        let own = matches!(exchange, Exchange::AwaitingRevealSignature(_));
-        !own && self.spent_commits.contains(&commit.hashed_gx)
+        self.spent_commits.contains(&commit.hashed_gx) && !exchange.outranks(commit)
     }
 
     fn take_step(
@@ -167,6 +173,9 @@ impl Peer {
     }
 
     fn spend(&mut self, hash: [u8; 32]) {
+        if self.spent_commits.contains(&hash) {
+            return;
+        }
         if self.spent_commits.len() >= MAX_SPENT_COMMITS {
             self.spent_commits.pop_front();
         }
@@ -197,10 +206,8 @@ impl Peer {
         let before = self.sessions.iter().position(|session| session.id() == id);
         let mut renewed = false;
         let mut last_text = None;
-        let mut last_sent = now;
         if let Some(before) = before.map(|index| self.sessions.swap_remove(index)) {
             last_text = before.last_text;
-            last_sent = before.last_sent;
             if let Phase::Encrypted(live) = before.phase {
                 renewed = true;
                 let (retired, reveal) = self.dissolve(*live, &before.origin);
@@ -215,7 +222,7 @@ impl Peer {
             revealed,
             phase,
             established: now,
-            last_sent,
+            last_sent: now,
             last_verified: None,
             last_text,
         });

@@ -30,9 +30,8 @@ impl Peer {
     pub(super) fn resend_after(&mut self, id: SessionId, now: Timestamp) {
         let Some(prefix) = self.settings.resend.clone() else { return };
         let Some(session) = self.session_mut(id) else { return };
-        let recent = now.since(session.last_sent) <= MAX_AGE;
-        let Some(LastText { text, wanted: true }) = session.last_text.take() else { return };
-        if !recent {
+        let Some(LastText { text, wanted: true, sent }) = session.last_text.take() else { return };
+        if now.since(sent) > MAX_AGE {
             return;
         }
         let marked = Zeroizing::new([prefix.as_slice(), &text].concat());

@@ -89,7 +89,7 @@ impl Peer {
         if self.settings.resend.is_some()
             && let Some(session) = self.session_mut(id)
         {
-            session.last_text = Some(LastText { text: Zeroizing::new(text.to_vec()), wanted: false });
+            session.last_text = Some(LastText { text: Zeroizing::new(text.to_vec()), wanted: false, sent: now });
         }
         self.transmit(line);
         Ok(())

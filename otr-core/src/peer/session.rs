@@ -18,7 +18,7 @@ pub(crate) struct Session {
     pub(super) revealed: bool,
     pub(super) phase: Phase,
     pub(super) established: Timestamp,
-    /// When we last sent anything in it.
+    /// When we last sent anything in it, its AKE included.
     pub(super) last_sent: Timestamp,
     /// When its last authentic message arrived.
     pub(super) last_verified: Option<Timestamp>,
@@ -46,12 +46,13 @@ pub(crate) struct LastText {
     pub(super) text: Zeroizing<Vec<u8>>,
     /// The peer has said that it could not read it.
     pub(super) wanted: bool,
+    pub(super) sent: Timestamp,
 }
 
 impl core::fmt::Debug for LastText {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { text, wanted } = self;
-        write!(f, "LastText {{ text: {} bytes, wanted: {wanted} }}", text.len())
+        let Self { text, wanted, sent } = self;
+        write!(f, "LastText {{ text: {} bytes, wanted: {wanted}, sent: {sent:?} }}", text.len())
     }
 }
 

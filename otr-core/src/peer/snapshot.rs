@@ -60,12 +60,24 @@ pub struct SessionSnapshot {
     pub phase: PhaseSnapshot,
     /// When its AKE was complete.
     pub established: Timestamp,
-    /// When we last sent in it.
+    /// When we last sent in it, its AKE included.
     pub last_sent: Timestamp,
     /// When its last authentic message arrived.
     pub last_verified: Option<Timestamp>,
-    /// The last text sent, and whether the peer wants it again.
-    pub last_text: Option<(HeldText, bool)>,
+    /// The last text sent.
+    pub last_text: Option<LastTextSnapshot>,
+}
+
+/// A text that may have to be sent again.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct LastTextSnapshot {
+    /// The text.
+    pub text: HeldText,
+    /// Whether the peer has said that it could not read it.
+    pub wanted: bool,
+    /// When it was sent.
+    pub sent: Timestamp,
 }
 
 /// What is left of a session's keys.
@@ -190,7 +202,11 @@ impl SessionSnapshot {
             }
             Phase::Finished => PhaseSnapshot::Finished,
         };
-        let last_text = last_text.as_ref().map(|LastText { text, wanted }| (HeldText(text.to_vec()), *wanted));
+        let last_text = last_text.as_ref().map(|LastText { text, wanted, sent }| LastTextSnapshot {
+            text: HeldText(text.to_vec()),
+            wanted: *wanted,
+            sent: *sent,
+        });
         Self {
             origin: *origin,
             revealed: *revealed,
@@ -214,7 +230,11 @@ impl SessionSnapshot {
             }
             PhaseSnapshot::Finished => Phase::Finished,
         };
-        let last_text = last_text.map(|(text, wanted)| LastText { text: Zeroizing::new(text.0.clone()), wanted });
+        let last_text = last_text.map(|LastTextSnapshot { text, wanted, sent }| LastText {
+            text: Zeroizing::new(text.0.clone()),
+            wanted,
+            sent,
+        });
         Ok(Session { origin, revealed, phase, established, last_sent, last_verified, last_text })
     }
 }

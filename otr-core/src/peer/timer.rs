@@ -17,7 +17,7 @@ impl Peer {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let retries = self.contacts.iter().filter_map(|contact| contact.retry.map(|retry| retry.at));
-        let lifetime = self.settings.commit_lifetime + Duration::from_millis(1);
+        let lifetime = self.settings.commit_lifetime.saturating_add(Duration::from_millis(1));
         let open = self.open_commit.as_ref().map(|commit| commit.sent.after(lifetime));
         retries.chain(open).min()
     }
@@ -63,8 +63,9 @@ impl Peer {
                 if attempt > MAX_ATTEMPTS {
                     return None;
                 }
-                let jitter = base.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX));
-                Some(Retry { at: now.after(base + jitter), attempt })
+                let share = f64::from(rng.next_u32()) / f64::from(u32::MAX);
+                let jitter = Duration::try_from_secs_f64(base.as_secs_f64() * share).unwrap_or(base);
+                Some(Retry { at: now.after(base.saturating_add(jitter)), attempt })
             }
         }
     }

@@ -32,14 +32,27 @@ pub(crate) struct KeyRing {
     pub(super) their_newest: GroupElement,
     pub(super) their_previous: Option<GroupElement>,
     pub(super) pairs: [[Pair; 2]; 2],
-    /// Counter of the last message sent under the sending pair.
+    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub(super) counter: u64,
     /// Messages sent under the sending pair.
     pub(super) uses: u32,
+    /// Where the counters of stored keys begin.
+    pub(super) head_start: HeadStart,
     /// (our keyid, peer's keyid) of every pair we sent under, and of the AKE, as long as it matters.
     pub(super) epochs: Vec<(u32, u32)>,
     /// MAC keys that the next message reveals.
     pub(super) reveal: VecDeque<RevealedMacKey>,
+}
+
+/// Our keys up to a keyid were in a store, and a copy of that store may be in use: under each new key of the peer
+/// their counters begin where no copy's do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HeadStart {
+    /// The last keyid of ours that it is for; 0 if it is for none.
+    pub through: u32,
+    /// The counter of the last message that may have been sent before.
+    pub counter: u64,
 }
 
 /// Derived keys, computed when first needed, and what was received under them.
@@ -71,8 +84,8 @@ pub(crate) enum Refused {
     Seen {
         same: bool,
     },
-    /// The peer announces one of our own keys as its next.
-    OwnKey,
+    /// The peer announces one of our own keys, or one of its present ones, as its next.
+    KnownKey,
 }
 
 impl KeyRing {
@@ -100,6 +113,7 @@ impl KeyRing {
             pairs,
             counter: leap,
             uses: 0,
+            head_start: HeadStart { through: our_keyid, counter: leap },
             epochs: vec![(our_keyid.saturating_sub(1), their_keyid)],
             reveal: VecDeque::new(),
         }
@@ -136,7 +150,7 @@ impl KeyRing {
     pub(crate) fn probe(&self, message: &DataMessage<'_>, policy: ReceivePolicy) -> Probe {
         match self.check(message, policy) {
             Ok(_) => Probe::Fresh,
-            Err(Refused::KeyidsOut | Refused::OwnKey) => Probe::KeyidsOut,
+            Err(Refused::KeyidsOut | Refused::KnownKey) => Probe::KeyidsOut,
             Err(Refused::BadMac) => Probe::BadMac,
             Err(Refused::Seen { same }) => Probe::Seen { same },
         }
@@ -170,7 +184,7 @@ impl KeyRing {
             advanced = true;
         }
         if advanced {
-            (self.counter, self.uses) = (0, 0);
+            (self.counter, self.uses) = (self.first_counter(), 0);
             self.forget_epochs();
         }
         Ok(Opened { plaintext, extra, retired, gap, advanced, exhausted })
@@ -185,6 +199,11 @@ impl KeyRing {
     ) -> (Vec<RetainedPair>, VecDeque<RevealedMacKey>) {
         let retired = self.leave([(0, 0), (0, 1), (1, 0), (1, 1)], policy, origin);
         (retired, core::mem::take(&mut self.reveal))
+    }
+
+    /// The counter behind which the sending pair begins.
+    pub(super) const fn first_counter(&self) -> u64 {
+        if self.our_keyid <= self.head_start.through.saturating_add(1) { self.head_start.counter } else { 0 }
     }
 
     /// Adds MAC keys to those that the next message reveals.
@@ -206,8 +225,11 @@ impl KeyRing {
             Freshness::Seen { same } => return Err(Refused::Seen { same }),
             Freshness::Fresh => {}
         }
-        if self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
-            return Err(Refused::OwnKey);
+        // A known key of the peer as its next would bring back a pair whose counters we have used.
+        let repeated = place.1 == 0
+            && (self.their_newest == message.next_dh || self.their_previous.as_ref() == Some(&message.next_dh));
+        if repeated || self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
+            return Err(Refused::KnownKey);
         }
         Ok((place, keys))
     }

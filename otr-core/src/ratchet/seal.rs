@@ -2,7 +2,7 @@
 
 use super::ring::KeyRing;
 use crate::dh::aes_ctr;
-use crate::limits::MAX_MESSAGE_LEN;
+use crate::limits::MAX_CONTENT_LEN;
 use crate::wire::{Content, DataFlags, DataHead, Route, Tlv, Writer};
 
 /// What a data message shall carry.
@@ -27,7 +27,7 @@ pub enum SealError {
     #[error("the text contains a NUL byte")]
     NulInText,
     /// Text and TLVs are longer than a message may be.
-    #[error("text and TLVs have {length} bytes, more than {MAX_MESSAGE_LEN}")]
+    #[error("text and TLVs have {length} bytes, more than {MAX_CONTENT_LEN}")]
     TooLong {
         /// Bytes of text and TLVs.
         length: usize,
@@ -43,7 +43,7 @@ impl KeyRing {
             return Err(SealError::NulInText);
         }
         let length = letter.text.len() + letter.tlvs.iter().map(|tlv| 4 + tlv.value().len()).sum::<usize>() + 1;
-        if length > MAX_MESSAGE_LEN / 2 {
+        if length > MAX_CONTENT_LEN {
             return Err(SealError::TooLong { length });
         }
         self.check_uses(1, limit)?;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::accepted::Accepted;
 use super::keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
 use super::retained::{Origin, RetainedPair};
-use super::ring::{KeyRing, Pair};
+use super::ring::{HeadStart, KeyRing, Pair};
 use crate::SecretBytes;
 use crate::dh::DhKeyPair;
 use crate::group::{DH_SECRET_LEN, GroupElement};
@@ -31,10 +31,12 @@ pub struct RingSnapshot {
     pub their_previous: Option<GroupElement>,
     /// `pairs[i][j]`: our key `our_keyid - i` with the peer's key `their_keyid - j`.
     pub pairs: [[PairSnapshot; 2]; 2],
-    /// Counter of the last message sent under the sending pair.
+    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub counter: u64,
     /// Messages sent under the sending pair.
     pub uses: u32,
+    /// Where the counters of keys begin that were restored before.
+    pub head_start: HeadStart,
     /// Pairs (our keyid, peer's keyid) that we sent under and that still matter.
     pub epochs: Vec<(u32, u32)>,
     /// MAC keys to be revealed by the next message.
@@ -111,8 +113,19 @@ pub struct RestoreError(pub(crate) &'static str);
 
 impl KeyRing {
     pub(crate) fn snapshot(&self) -> RingSnapshot {
-        let Self { our_keyid, ours, their_keyid, their_newest, their_previous, pairs, counter, uses, epochs, reveal } =
-            self;
+        let Self {
+            our_keyid,
+            ours,
+            their_keyid,
+            their_newest,
+            their_previous,
+            pairs,
+            counter,
+            uses,
+            head_start,
+            epochs,
+            reveal,
+        } = self;
         let [our_newest, our_previous] = ours;
         RingSnapshot {
             our_keyid: *our_keyid,
@@ -124,12 +137,14 @@ impl KeyRing {
             pairs: pairs.each_ref().map(|row| row.each_ref().map(PairSnapshot::of)),
             counter: *counter,
             uses: *uses,
+            head_start: *head_start,
             epochs: epochs.clone(),
             reveal: reveal.iter().cloned().collect(),
         }
     }
 
-    /// The ring again, its send counter `leap` further.
+    /// The ring again, its send counter `leap` further; so are the counters that its two keys of ours begin with
+    /// under later keys of the peer. Only keys that are drawn from now on begin at 1.
     pub(crate) fn restore(snapshot: RingSnapshot, leap: u64) -> Result<Self, RestoreError> {
         if snapshot.our_keyid < 2 || snapshot.their_keyid == 0 {
             return Err(RestoreError("keyids"));
@@ -140,6 +155,12 @@ impl KeyRing {
         if snapshot.reveal.len() > MAX_PENDING_MAC_KEYS || snapshot.epochs.len() > 8 {
             return Err(RestoreError("list lengths"));
         }
+        let before = snapshot.head_start;
+        let live = if snapshot.our_keyid <= before.through.saturating_add(1) { before.counter } else { 0 };
+        let head_start = match leap {
+            0 => before,
+            leap => HeadStart { through: snapshot.our_keyid, counter: live.saturating_add(leap) },
+        };
         Ok(Self {
             our_keyid: snapshot.our_keyid,
             ours: [snapshot.our_newest.restore()?, snapshot.our_previous.restore()?],
@@ -149,6 +170,7 @@ impl KeyRing {
             pairs: snapshot.pairs.map(|row| row.map(PairSnapshot::restore)),
             counter: snapshot.counter.checked_add(leap).ok_or(RestoreError("send counter"))?,
             uses: snapshot.uses,
+            head_start,
             epochs: snapshot.epochs,
             reveal: snapshot.reveal.into(),
         })

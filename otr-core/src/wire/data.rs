@@ -98,6 +98,14 @@ impl<'a> DataMessage<'a> {
         writer.into_bytes()
     }
 
+    /// What the authenticator covers, written anew from the fields.
+    pub(crate) fn covered(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(self.encrypted.len() + 300);
+        self.head().encode(&mut writer);
+        writer.data(self.encrypted);
+        writer.into_bytes()
+    }
+
     fn head(&self) -> DataHead {
         DataHead {
             route: self.route,

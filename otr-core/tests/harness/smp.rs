@@ -1,59 +1,23 @@
 //! Every SMP run that real libotr made is made again from its logged randomness: each message byte for byte,
 //! each event, each value that the state keeps, and the trust at the end.
-//!
-//! The files are those of `tests/vectors`, or of the directory that `OTR_VECTORS` names.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
 
 use otr_core::smp::{Smp, SmpContext, SmpEvent, SmpMessage, SmpOutcome, SmpState};
 use rand_core::{CryptoRng, TryCryptoRng, TryRng};
 use serde_json::Value;
 
-#[test]
-fn runs_of_libotr_are_reproduced() {
-    let directory = std::env::var_os("OTR_VECTORS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"), PathBuf::from);
-    let counts = run(&directory);
-    println!("{counts:?}");
-    assert!(counts.complete > 0, "no SMP run in {}", directory.display());
-}
+use crate::json::{latin1, list, minimal, unhex};
+use crate::report::Report;
 
-/// What was compared.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Files with at least one run.
-    pub files: usize,
-    /// Runs from message 1 to the result.
-    pub complete: usize,
-    /// Runs of which only message 1 was made.
-    pub broken_off: usize,
-    /// Values found equal.
-    pub values: usize,
-}
-
-/// Replays every SMP run of every file in `directory`; panics at the first difference.
-pub fn run(directory: &Path) -> Counts {
-    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let mut counts = Counts::default();
-    for path in paths {
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let file: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let Some(runs) = file["smp"].as_array().filter(|runs| !runs.is_empty()) else { continue };
-        counts.files += 1;
-        for (index, values) in runs.iter().enumerate() {
-            let name = format!("{}, run {index}", path.display());
-            Replay { name, file: &file, values, compared: &mut counts.values }.replay();
-            if values["msg4"].is_null() { counts.broken_off += 1 } else { counts.complete += 1 }
-        }
+/// Replays every SMP run of a file; stops at the first difference.
+pub(crate) fn run(report: &mut Report, file: &Value) {
+    for (index, values) in list(file, "smp").iter().enumerate() {
+        let mut compared = 0;
+        Replay { name: format!("SMP run {index}"), file, values, compared: &mut compared }.replay();
+        report.counted("SMP values", compared);
     }
-    counts
 }
 
 struct Replay<'a> {
@@ -205,8 +169,7 @@ impl Replay<'_> {
     }
 
     fn bytes(&self, name: &str) -> Vec<u8> {
-        let text = self.text(name);
-        hex::decode(if text.len().is_multiple_of(2) { text.to_owned() } else { format!("0{text}") }).unwrap()
+        unhex(self.text(name))
     }
 }
 
@@ -241,16 +204,6 @@ impl TryRng for Logged {
 }
 
 impl TryCryptoRng for Logged {}
-
-/// One byte per character.
-fn latin1(text: &str) -> Vec<u8> {
-    text.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect()
-}
-
-fn minimal(bytes: &[u8]) -> &[u8] {
-    let zeros = bytes.iter().take_while(|&&byte| byte == 0).count();
-    &bytes[zeros..]
-}
 
 /// The MPIs behind the count, in hex.
 fn mpis(payload: &[u8]) -> Vec<String> {
