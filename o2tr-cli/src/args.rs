@@ -4,7 +4,7 @@ mod pipe;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use self::pipe::PipeArguments;
+pub(crate) use self::pipe::{PipeArguments, check_mtu};
 
 /// Off-the-Record messaging that survives being offline.
 #[derive(Debug, Parser)]

@@ -112,9 +112,8 @@ impl Conversation {
         }
         if !mark.recovered {
             let (sender_keyid, recipient_keyid, _) = message.place;
-            let under_key =
-                |map: &&ReadMap| (map.sender_keyid, map.recipient_keyid) == (sender_keyid, recipient_keyid);
-            let before = record.read.iter().find(under_key).map_or(0, |map| map.count);
+            let same_key = record.reading.keyids == (sender_keyid, recipient_keyid);
+            let before = if same_key { record.reading.count } else { 0 };
             let messages_under_key = before.saturating_add(1);
             mark.recovered = true;
             record.restored = Some(mark);
