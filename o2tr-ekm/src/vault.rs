@@ -73,6 +73,18 @@ impl<B: Backend> Vault<B> {
         self.shut()
     }
 
+    /// Destroys the store in an instant: overwrites the wrapped master key, without which nothing in it can be read,
+    /// now or later. The files stay, to be deleted by the caller.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the medium: the store may then still be readable.
+    pub fn destroy(mut self) -> Result<(), StoreError> {
+        drop(self.thread.take());
+        self.poisoned = true;
+        Ok(self.eraser.file.erase_header()?)
+    }
+
     /// The id under which a row stands in the file.
     #[must_use]
     pub fn row_id(&self, name: &RowName) -> RowId {

@@ -211,6 +211,17 @@ fn an_interrupted_change_of_secret_leaves_one_of_the_two_and_is_finished() {
 }
 
 #[test]
+fn a_destroyed_store_has_no_master_key_left() {
+    let media = Simulated::new();
+    let mut vault = vault(&media);
+    vault.commit(put(0, 0).into()).unwrap();
+    let wrapped = media.bytes("cells").unwrap()[57..129].to_vec();
+    vault.destroy().unwrap();
+    assert!(!contains(&media.bytes("cells").unwrap(), &wrapped));
+    assert_eq!(open_in_memory(&media, &key(1), &MANUAL).unwrap_err(), OpenError::Damaged { file: "cells" });
+}
+
+#[test]
 fn a_damaged_header_never_costs_another_row_its_cell() {
     let media = Simulated::new();
     let mut vault = vault(&media);
