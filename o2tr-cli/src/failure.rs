@@ -74,7 +74,9 @@ impl Failure {
             ),
             OpenError::UnknownFormat { .. } => (
                 "format",
-                format!("{place}: {error}. Nothing was changed; use the program version that wrote it, or a newer one."),
+                format!(
+                    "{place}: {error}. Nothing was changed; use the program version that wrote it, or a newer one."
+                ),
             ),
             OpenError::Backend(failure) => return Self::medium(directory, failure),
             damage => return Self::damaged(directory, &damage.to_string()),

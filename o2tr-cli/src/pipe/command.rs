@@ -92,9 +92,7 @@ impl Fields {
             "ack" => Command::Ack {
                 id: required(self.id, "id")?.parse().map_err(|_| "`id` is not one of an event".to_owned())?,
             },
-            "smp_start" => {
-                Command::SmpStart { secret: required(self.secret, "secret")?, question: self.question }
-            }
+            "smp_start" => Command::SmpStart { secret: required(self.secret, "secret")?, question: self.question },
             "smp_respond" => Command::SmpRespond { secret: required(self.secret, "secret")? },
             "smp_abort" => Command::SmpAbort,
             "symkey" => Command::SymKey {

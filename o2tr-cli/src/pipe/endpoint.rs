@@ -60,6 +60,7 @@ impl Endpoint {
         let settings = Settings {
             policy: arguments.policy,
             threshold: (arguments.threshold != 0).then_some(arguments.threshold),
+            keeps_keys: arguments.state.is_some(),
             ..Settings::default()
         };
         let files = Files { key: arguments.libotr_key.as_deref(), instance: arguments.libotr_instag.as_deref() };
