@@ -3,6 +3,7 @@
 //! Plain data only; what it means and how it changes is the engine's. One record is one row: what must change
 //! together is stored together.
 
+mod account;
 mod boxes;
 mod session;
 
@@ -10,6 +11,7 @@ use otr_core::dsa::Fingerprint;
 use otr_core::{PeerSnapshot, RetainedSnapshot, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use account::{AccountInstance, AccountKey, AccountRecord, KeyBytes};
 pub use boxes::{
     ExtraKeyItem, InFlight, InboxItem, InboxKind, KeptLine, LineRecord, MessageText, OutboxText, Provenance, TextItem,
     TextState,

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Pair;
-use o2tr::conversation::{Event, Refresh};
+use o2tr::conversation::{Event, Hold, Refresh};
 use o2tr::settings::Settings;
 
 #[test]
@@ -57,4 +57,29 @@ fn the_key_encrypts_k_messages_and_the_rest_waits_in_order() {
     pair.wait(120);
     assert_eq!(pair.ends[1].texts(), ["0", "1", "2", "3", "4", "5", "6", "7"]);
     assert_eq!(pair.ends[0].conversation.view().queued, 0);
+}
+
+#[test]
+fn what_leaves_at_once_neither_pauses_nor_resumes() {
+    let mut pair = Pair::new(Settings::default());
+    pair.start(0);
+    pair.send(0, "hello");
+    pair.settle();
+    assert!(!pair.ends[0].has(|event| matches!(event, Event::Paused { .. } | Event::Resumed)));
+}
+
+#[test]
+fn a_peer_that_keeps_nothing_is_not_written_to_while_it_is_away() {
+    let mut pair = Pair::with(Settings::default(), Settings { keeps_keys: false, ..Settings::default() });
+    pair.start(0);
+    for (side, text) in [(0, "hello"), (1, "hi")] {
+        pair.send(side, text);
+        pair.settle();
+    }
+    assert!(pair.ends[1].conversation.view().peer_keeps_keys);
+    assert!(!pair.ends[0].conversation.view().peer_keeps_keys);
+    let (now, rng) = (pair.now, &mut pair.rng);
+    pair.ends[0].conversation.handle_presence(false, now, rng);
+    pair.send(0, "still there?");
+    assert_eq!(pair.ends[0].conversation.outbox().last().and_then(|text| text.reason), Some(Hold::PeerAway));
 }

@@ -1,6 +1,6 @@
 //! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
 
-use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, TextState};
+use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord, TextState};
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
@@ -29,7 +29,17 @@ impl Parcel<'_> {
 impl Conversation {
     /// Sends what can be sent. Order holds: behind a text that waits, nothing leaves to the same key.
     pub(super) fn flush(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let waited = self.waiting() + self.controls.len();
+        let waited = self.held();
+        self.flush_after(waited, now, rng);
+    }
+
+    /// What waits: texts and control messages.
+    pub(super) fn held(&self) -> usize {
+        self.waiting() + self.controls.len()
+    }
+
+    /// As [`flush`](Self::flush), where so many waited before this turn added its own.
+    pub(super) fn flush_after(&mut self, waited: usize, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.flush_controls(now, rng);
         while self.controls.is_empty() {
             let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
@@ -37,7 +47,7 @@ impl Conversation {
                 break;
             }
         }
-        if waited > 0 && self.waiting() + self.controls.len() == 0 {
+        if waited > 0 && self.held() == 0 {
             self.timers.rekey_at = None;
             self.timers.rekeys = 0;
             self.emit(Event::Resumed);
@@ -124,7 +134,7 @@ impl Conversation {
         if !view.encrypted {
             return Err(Hold::NoSession);
         }
-        let keeps_keys = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        let keeps_keys = self.session_record(view.id).is_some_and(keeps_keys);
         if !self.presence.online && !keeps_keys && self.settings.absent == AbsentPolicy::Hold {
             return Err(Hold::PeerAway);
         }
@@ -219,4 +229,9 @@ impl Conversation {
         })?;
         Some(KeptLine { session: view.id, ssid: view.ssid, keyids, use_number: view.uses_of_key, auto: false })
     }
+}
+
+/// The peer has said that it keeps its record of the session.
+pub(super) fn keeps_keys(record: &SessionRecord) -> bool {
+    record.capability.is_some_and(|said| said.record_lifetime > 0)
 }

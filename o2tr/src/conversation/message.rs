@@ -111,10 +111,15 @@ impl Conversation {
             return Provenance::Live;
         }
         if !mark.recovered {
+            let (sender_keyid, recipient_keyid, _) = message.place;
+            let same_key = record.reading.keyids == (sender_keyid, recipient_keyid);
+            let before = if same_key { record.reading.count } else { 0 };
+            let messages_under_key = before.saturating_add(1);
             mark.recovered = true;
             record.restored = Some(mark);
             record.refresh_owed = true;
-            self.emit(Event::Recovered { session: message.session, age: now.since(mark.last_alive) });
+            let age = now.since(mark.last_alive);
+            self.emit(Event::Recovered { session: message.session, age, messages_under_key });
             self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
         }
         Provenance::Offline

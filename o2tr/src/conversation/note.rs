@@ -1,6 +1,7 @@
 //! Our record in the padding of a data message: what we say, and what we make of the peer's.
 
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 use o2tr_ekm::record::{PeerCapability, ReadPair, Reading, SessionRecord, TextState};
 use otr_core::wire::Tlv;
@@ -20,12 +21,13 @@ impl Conversation {
         if record.capability.is_none() && record.announced > 0 && !parcel.refresh_wanted {
             return None;
         }
+        let lifetime = if self.settings.keeps_keys { self.settings.time_to_live } else { Duration::ZERO };
         let threshold = self.settings.threshold.map(|k| u16::try_from(k).unwrap_or(u16::MAX));
         let capability = Capability {
             refresh_wanted: parcel.refresh_wanted,
             auto: parcel.auto,
             threshold: threshold.and_then(Threshold::new),
-            record_lifetime: u32::try_from(self.settings.time_to_live.as_secs()).unwrap_or(u32::MAX),
+            record_lifetime: u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX),
             use_number: NonZeroU32::new(use_number)?,
             message_id: MessageId::from_bytes(parcel.message_id),
             read: if self.settings.receipts { window_of(record) } else { AckWindow::default() },
