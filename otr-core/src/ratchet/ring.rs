@@ -228,7 +228,10 @@ impl KeyRing {
         }
         // A known key of the peer as its next would bring back a pair whose counters we have used.
         let repeated = place.1 == 0
-            && (self.their_newest == message.next_dh || self.their_previous.as_ref() == Some(&message.next_dh));
+            && [Some(&self.their_newest), self.their_previous.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|known| *known.public() == message.next_dh);
         if repeated || self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
             return Err(Refused::KnownKey);
         }
