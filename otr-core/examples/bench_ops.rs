@@ -9,6 +9,8 @@
 #[path = "../benches/support/pair.rs"]
 mod pair;
 
+use std::process::ExitCode;
+
 use otr_core::dsa::PrivateKey;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -32,20 +34,21 @@ fn timed(action: impl FnOnce()) -> f64 {
     cpu_us() - start
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(what), Some(count)) = (arguments.first(), arguments.get(1).and_then(|count| count.parse().ok())) else {
         eprintln!("usage: bench_ops keygen|ake|pingpong|burst100|burst10k|smp|restored COUNT");
-        std::process::exit(2);
+        return ExitCode::from(2);
     };
     let Some(mut result) = measure(what, count) else {
         eprintln!("no such operation: {what}");
-        std::process::exit(2);
+        return ExitCode::from(2);
     };
     result["impl"] = concat!("o2tr ", env!("CARGO_PKG_VERSION")).into();
     result["bench"] = what.as_str().into();
     result["n"] = count.into();
     println!("{result}");
+    ExitCode::SUCCESS
 }
 
 fn measure(what: &str, count: u32) -> Option<Value> {
