@@ -4,6 +4,7 @@
 //! together is stored together.
 
 mod boxes;
+mod journal;
 mod session;
 
 use otr_core::dsa::Fingerprint;
@@ -14,6 +15,7 @@ pub use boxes::{
     ExtraKeyItem, InFlight, InboxItem, InboxKind, KeptLine, LineRecord, MessageText, OutboxText, Provenance, TextItem,
     TextState,
 };
+pub use journal::{JournalItem, JournalRecord};
 pub use session::{PeerCapability, Predecessor, ReadPair, Reading, RestoredMark, SessionRecord};
 
 use crate::codec::Record;
