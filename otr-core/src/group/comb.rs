@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{Limb, MontyForm, MontyMultiplier, Word};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The dimensions of a comb. All are public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Shape {
     }
 }
 
-/// The table of one base. The base is public, the exponents need not be.
+/// The table of one base, wiped on drop: g2 and g3 of SMP are not for everybody. The exponents may be secret.
 #[derive(Clone)]
 pub(crate) struct Comb {
     shape: Shape,
@@ -48,8 +48,8 @@ impl Comb {
         let params = base.params();
         let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(params);
         let mut table = Vec::new();
-        let mut splits = vec![Vec::with_capacity(shape.teeth); shape.splits];
-        let mut power = base.clone();
+        let mut splits = Zeroizing::new(vec![Vec::with_capacity(shape.teeth); shape.splits]);
+        let mut power = Zeroizing::new(base.clone());
         let mut position = 0;
         for tooth in 0..shape.teeth {
             for (split, powers) in splits.iter_mut().enumerate() {
@@ -58,11 +58,11 @@ impl Comb {
                     multiplier.square_assign(&mut power);
                     position += 1;
                 }
-                powers.push(power.clone());
+                powers.push((*power).clone());
             }
         }
-        for powers in &splits {
-            let mut entries = vec![BoxedMontyForm::one(params)];
+        for powers in splits.iter() {
+            let mut entries = Zeroizing::new(vec![BoxedMontyForm::one(params)]);
             for tooth_power in powers {
                 let doubled: Vec<_> = entries
                     .iter()
@@ -142,6 +142,14 @@ impl Comb {
     #[cfg(test)]
     pub(crate) fn table_len(&self) -> usize {
         self.table.len() * Limb::BYTES
+    }
+}
+
+impl Drop for Comb {
+    fn drop(&mut self) {
+        let Self { shape: _, base, table } = self;
+        base.zeroize();
+        table.zeroize();
     }
 }
 
