@@ -123,3 +123,24 @@ fn a_key_that_was_announced_before_the_restart_does_not_count_as_fresh() {
     let texts = pair.ends[1].texts();
     assert_eq!(texts[texts.len() - 4..], ["using your newest key", "0", "1", "2"]);
 }
+
+#[test]
+fn both_write_at_once_after_the_handshake_and_every_text_is_acknowledged() {
+    let mut pair = Pair::new(Settings::default());
+    pair.start(0);
+    for number in 0..2 {
+        pair.send(0, &number.to_string());
+        pair.send(1, &number.to_string());
+    }
+    pair.settle();
+    pair.wait(5);
+    for side in [0, 1] {
+        pair.send(side, "and so on");
+        pair.settle();
+    }
+    pair.wait(5);
+    for end in &pair.ends {
+        let acknowledged = end.events.iter().filter(|event| matches!(event, Event::Acknowledged { .. })).count();
+        assert!(acknowledged >= 2, "{acknowledged}");
+    }
+}

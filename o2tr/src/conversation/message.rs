@@ -100,7 +100,8 @@ impl Conversation {
 
     /// Keys from the store: the first message recovers the session, a key made since refreshes it.
     fn follow_recovery(&mut self, message: &Message, now: Timestamp) -> Provenance {
-        let silent_since = message.advanced && self.peer.view(message.session).is_some_and(|view| view.uses_of_key == 0);
+        let silent_since =
+            message.advanced && self.peer.view(message.session).is_some_and(|view| view.uses_of_key == 0);
         let Some(record) = self.session_record_mut(message.session) else { return Provenance::Live };
         let Some(mut mark) = record.restored else { return Provenance::Live };
         if message.place.1 > mark.our_keyid {
