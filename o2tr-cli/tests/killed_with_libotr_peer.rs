@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Endpoint, begin, kill, kill_and_restart, kinds, libotr, now, poll, send, state, texts};
+use common::{Endpoint, begin, kill, kill_and_restart, kinds, libotr, now, poll, send, texts};
 use serde_json::json;
 use xtask::peers::require_driver;
 use xtask::pipe::{Relay, Side};
@@ -181,43 +181,39 @@ fn after_a_minute_new_keys_by_a_handshake_in_the_background() {
 }
 
 #[test]
-fn a_libotr_peer_that_lost_its_keys_gets_new_ones_and_the_text_once_more() {
-    let Some(driver) = require_driver().unwrap() else { return };
-    let (_ours, mut relay) = pair(&driver, "v3");
-    begin(&mut relay);
-    // Its keys are gone, its identity is another one: the text goes to nobody else without the user's word.
-    drop(relay.replace(Side::B, libotr(&driver, "bob", "alice", &["--memory", "--policy", "v3"])));
-    let exchange = relay.run(Side::A, &json!({"cmd": "send", "text": "are you there?", "id": "t"})).unwrap();
-    assert!(exchange.texts(Side::B).is_empty(), "{exchange:?}");
-    assert_eq!(state(&mut relay, Side::A).text("state"), Some("encrypted"));
-    let events = send(&mut relay, Side::A, "to the same key");
-    let paused = events.iter().find(|event| event.is("paused")).unwrap();
-    assert_eq!(paused.text("reason"), Some("trust"), "{events:?}");
-    let exchange = relay.run(Side::A, &json!({"cmd": "release"})).unwrap();
-    assert!(exchange.texts(Side::B).contains(&"to the same key"), "{exchange:?}");
-}
-
-#[test]
-fn a_libotr_peer_that_restarts_with_its_key_gets_the_text_once_more() {
+fn a_libotr_peer_that_lost_its_session_gets_the_text_once_more() {
     let Some(driver) = require_driver().unwrap() else { return };
     let files = tempfile::tempdir().unwrap();
-    let key = files.path().join("otr.private_key");
-    let tag = files.path().join("otr.instance_tags");
-    let options = [
-        "--policy",
-        "v3",
-        "--libotr-key",
-        key.to_str().unwrap(),
-        "--libotr-instag",
-        tag.to_str().unwrap(),
-    ];
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (key, tags) = (path("otr.private_key"), path("otr.instance_tags"));
+    let options = ["--policy", "v3", "--libotr-key", &key, "--libotr-instag", &tags];
     let ours = Endpoint::new("alice", "bob", &["--policy", "v3,errstart"]);
     let mut relay = Relay::new(ours.start(), libotr(&driver, "bob", "alice", &options));
     begin(&mut relay);
+    relay.run(Side::B, &json!({"cmd": "send", "text": "got that"})).unwrap();
     drop(relay.replace(Side::B, libotr(&driver, "bob", "alice", &options)));
     let exchange = relay.run(Side::A, &json!({"cmd": "send", "text": "are you there?"})).unwrap();
-    let encrypted = exchange.texts(Side::B);
-    assert_eq!(encrypted, ["are you there?"], "unreadable first, then once more under new keys: {exchange:?}");
-    let exchange = relay.run(Side::B, &json!({"cmd": "send", "text": "now I am"})).unwrap();
-    assert_eq!(exchange.texts(Side::A), ["now I am"]);
+    assert!(exchange.texts(Side::B).is_empty(), "it has no keys for it: {exchange:?}");
+    let exchange = relay.run(Side::B, &json!({"cmd": "query"})).unwrap();
+    let again = exchange.texts(Side::B);
+    assert_eq!(again.len(), 1, "{exchange:?}");
+    assert!(again[0].ends_with("are you there?"), "{again:?}");
+    for side in [Side::A, Side::B] {
+        let exchange = relay.run(side, &json!({"cmd": "send", "text": "under new keys"})).unwrap();
+        assert_eq!(exchange.texts(side.other()), ["under new keys"], "{exchange:?}");
+    }
+}
+
+#[test]
+fn what_was_written_for_one_key_does_not_go_to_another_without_a_word() {
+    let Some(driver) = require_driver().unwrap() else { return };
+    let (_ours, mut relay) = pair(&driver, "v3");
+    begin(&mut relay);
+    drop(relay.replace(Side::B, libotr(&driver, "bob", "alice", &["--memory", "--policy", "v3"])));
+    relay.run(Side::A, &json!({"cmd": "send", "text": "for the first key"})).unwrap();
+    let exchange = relay.run(Side::B, &json!({"cmd": "query"})).unwrap();
+    assert_eq!(exchange.only(Side::A, "new_fingerprint").unwrap().text("fingerprint").unwrap().len(), 40);
+    assert!(exchange.texts(Side::B).is_empty(), "{exchange:?}");
+    let exchange = relay.run(Side::A, &json!({"cmd": "send", "text": "also for the first key"})).unwrap();
+    assert!(exchange.texts(Side::B).is_empty(), "{exchange:?}");
 }
