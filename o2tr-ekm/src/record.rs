@@ -5,6 +5,7 @@
 
 mod account;
 mod boxes;
+mod journal;
 mod session;
 
 use otr_core::dsa::Fingerprint;
@@ -16,6 +17,7 @@ pub use boxes::{
     ExtraKeyItem, InFlight, InboxItem, InboxKind, KeptLine, LineRecord, MessageText, OutboxText, Provenance, TextItem,
     TextState,
 };
+pub use journal::{JournalItem, JournalRecord};
 pub use session::{PeerCapability, Predecessor, ReadPair, Reading, RestoredMark, SessionRecord};
 
 use crate::codec::Record;

@@ -197,6 +197,37 @@ pub enum Event {
     Quarantined,
 }
 
+impl Event {
+    /// The name under which it is to be [acknowledged](super::Conversation::acknowledge), if it is: such an event comes
+    /// again after a restart.
+    #[must_use]
+    pub const fn id(&self) -> Option<u64> {
+        match self {
+            Self::Text(Text { id, .. })
+            | Self::Finished { id, .. }
+            | Self::NewFingerprint { id, .. }
+            | Self::SmpResult { id, .. }
+            | Self::ExtraKey { id, .. } => Some(*id),
+            Self::Encrypted(_)
+            | Self::VersionLowered { .. }
+            | Self::Recovered { .. }
+            | Self::Refreshed { .. }
+            | Self::Paused { .. }
+            | Self::Resumed
+            | Self::Sent { .. }
+            | Self::Acknowledged { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Smp { .. }
+            | Self::ExtraKeySent { .. }
+            | Self::PeerError { .. }
+            | Self::LateOffer { .. }
+            | Self::Rejected(_)
+            | Self::Expired { .. }
+            | Self::Quarantined => None,
+        }
+    }
+}
+
 /// A text that arrived.
 #[derive(Clone, Debug)]
 pub struct Text {

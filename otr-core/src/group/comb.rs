@@ -85,6 +85,25 @@ impl Comb {
     ///
     /// An exponent of more bytes than the shape has bits is served without the table.
     pub(crate) fn power(&self, exponent: &[u8]) -> BoxedMontyForm {
+        let mut masks = Zeroizing::new(vec![0; 1 << self.shape.teeth]);
+        self.power_with(exponent, |entries, index, out| {
+            select(index, &mut masks);
+            pick(entries, &masks, out);
+        })
+    }
+
+    /// As [`Comb::power`] for a public exponent: a lookup reads one entry.
+    pub(crate) fn power_public(&self, exponent: &[u8]) -> BoxedMontyForm {
+        let step = 1 << self.shape.teeth;
+        self.power_with(exponent, |entries, index, out| {
+            let first = usize::try_from(index).unwrap_or(usize::MAX);
+            let limbs = entries.get(first..).unwrap_or_default().iter().step_by(step);
+            out.iter_mut().zip(limbs).for_each(|(out, limb)| *out = *limb);
+        })
+    }
+
+    /// `look_up`: copies the entry of that index to its last argument.
+    fn power_with(&self, exponent: &[u8], mut look_up: impl FnMut(&[Limb], Word, &mut [Limb])) -> BoxedMontyForm {
         let Shape { bits, teeth, splits: _ } = self.shape;
         if exponent.len() * 8 > bits.next_multiple_of(8) {
             return super::power(&self.base, exponent);
@@ -92,7 +111,6 @@ impl Comb {
         let (columns, steps) = (self.shape.columns(), self.shape.steps());
         let params: &BoxedMontyParams = self.base.params();
         let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(params);
-        let mut masks = Zeroizing::new(vec![0; 1 << teeth]);
         let mut picked = Zeroizing::new(BoxedMontyForm::one(params));
         let mut product = BoxedMontyForm::one(params);
         let limbs = picked.as_montgomery().as_limbs().len();
@@ -108,8 +126,7 @@ impl Comb {
                 }
                 let index =
                     (0..teeth).rev().fold(0, |index, tooth| index << 1 | bit(exponent, tooth * columns + column));
-                select(index, &mut masks);
-                pick(entries, &masks, picked.as_montgomery_mut().as_mut_limbs());
+                look_up(entries, index, picked.as_montgomery_mut().as_mut_limbs());
                 if started {
                     multiplier.mul_assign(&mut product, &picked);
                 } else {
@@ -175,7 +192,9 @@ mod tests {
         ) {
             let base = base(&bytes);
             let comb = Comb::new(&base, Shape { bits: 160, teeth, splits });
-            prop_assert_eq!(comb.power(&exponent), crate::group::power(&base, &exponent));
+            let plain = crate::group::power(&base, &exponent);
+            prop_assert_eq!(&comb.power_public(&exponent), &plain);
+            prop_assert_eq!(&comb.power(&exponent), &plain);
         }
     }
 

@@ -39,7 +39,7 @@ impl Base {
     /// self^exponent times the powers of the others, for public exponents.
     fn product_public(&self, exponent: &[u8], others: &[(&Residue, &[u8])]) -> Residue {
         match &self.table {
-            Some(table) => table.power(exponent).multiply(&Residue::multi_power_public(others)),
+            Some(table) => table.power_public(exponent).multiply(&Residue::multi_power_public(others)),
             None => Residue::multi_power_public(&[&[(&self.residue, exponent)], others].concat()),
         }
     }

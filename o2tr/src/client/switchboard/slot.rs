@@ -1,0 +1,258 @@
+//! What the client holds of one conversation.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use o2tr_ekm::{RowName, StoreError};
+use otr_core::text::{self, Line};
+use otr_core::wire::{Codec, Header, Reader, Route};
+use otr_core::{InstanceTag, Timestamp, fragment};
+use tokio::sync::oneshot;
+
+use crate::client::outgoing::Outgoing;
+use crate::client::wish::{Wish, WishKind};
+use crate::client::{ClientError, Unreadable};
+use crate::conversation::Conversation;
+use crate::transport::{Address, DeliveryId, Evidence, PeerId};
+
+/// Wishes and lines that wait for one conversation.
+pub(super) const MAX_PENDING: usize = 1024;
+/// Items of the inbox that the application has not acknowledged: beyond it, what comes is put aside.
+const MAX_SHOWN: usize = 1000;
+/// Their bytes.
+const MAX_SHOWN_BYTES: usize = 2 << 20;
+/// Devices of the peer whose address is remembered.
+const MAX_DEVICES: usize = 16;
+/// How often a line is tried on a store that fails.
+pub(super) const MAX_ATTEMPTS: u32 = 3;
+
+/// One conversation, in memory or not.
+pub(super) struct Slot {
+    pub(super) peer: PeerId,
+    pub(super) name: RowName,
+    pub(super) state: State,
+    /// What is to be done, in order.
+    pub(super) pending: VecDeque<Work>,
+    /// What was done last; it is finished when all that it brought about is durable and out.
+    pub(super) current: Option<Work>,
+    pub(super) outgoing: Outgoing,
+    /// Lines that the server has taken, which the store may not know because it failed.
+    pub(super) taken: Vec<u64>,
+    /// Items that were shown in this run and are not acknowledged, with their sizes: none is shown twice in one run.
+    pub(super) shown: BTreeMap<u64, usize>,
+    /// Where each device was last heard from.
+    devices: VecDeque<(InstanceTag, Arc<str>)>,
+    /// Something is due: it is to be loaded although nothing is pending.
+    pub(super) wanted: bool,
+    /// It stands in the queue of those to run.
+    pub(super) queued: bool,
+    /// When it was last used, as a running number.
+    pub(super) used: u64,
+    /// Failures of the store in a row.
+    pub(super) failures: u32,
+}
+
+/// Where the conversation itself is.
+pub(super) enum State {
+    /// In the store; after a failure not to be loaded before a while.
+    Absent { retry_at: Option<Timestamp> },
+    Loading,
+    Ready(Box<Ready>),
+    /// It cannot be read.
+    Locked(Unreadable),
+    /// Its row is being removed.
+    Forgetting(Vec<Reply>),
+}
+
+/// A conversation in memory, and what it was told.
+pub(super) struct Ready {
+    pub(super) conversation: Conversation,
+    pub(super) present: bool,
+    pub(super) catch_up: u64,
+    /// When its passed deadline was last dealt with.
+    pub(super) looked_at: Option<Timestamp>,
+    /// The peer is a stranger whose offers are not answered, in the work under way.
+    pub(super) stranger: bool,
+}
+
+/// Something to do.
+pub(super) enum Work {
+    Delivery { from: Address, line: Vec<u8>, evidence: Evidence, origin: Origin, attempts: u32 },
+    Wish { wish: Box<dyn Wish>, kind: WishKind },
+    Transmitted(u64),
+    /// Remove the row, whether it can be read or not.
+    Forget(Reply),
+}
+
+/// Who waits for a row to be removed.
+pub(super) type Reply = oneshot::Sender<Result<(), ClientError>>;
+
+/// Where a delivery comes from, and is to be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Transport(DeliveryId),
+    Journal(u64),
+}
+
+impl Slot {
+    pub(super) fn new(account: &PeerId, peer: &PeerId) -> Self {
+        Self {
+            peer: peer.clone(),
+            name: RowName::conversation(account.as_str().as_bytes(), peer.as_str().as_bytes()),
+            state: State::Absent { retry_at: None },
+            pending: VecDeque::new(),
+            current: None,
+            outgoing: Outgoing::default(),
+            taken: Vec::new(),
+            shown: BTreeMap::new(),
+            devices: VecDeque::new(),
+            wanted: false,
+            queued: false,
+            used: 0,
+            failures: 0,
+        }
+    }
+
+    /// It does not get on by itself for the time being: what comes for it is put aside.
+    pub(super) fn is_stuck(&self) -> bool {
+        let stuck = match &self.state {
+            State::Locked(_) | State::Forgetting(_) | State::Absent { retry_at: Some(_) } => true,
+            State::Absent { retry_at: None } | State::Loading | State::Ready(_) => false,
+        };
+        stuck
+            || self.pending.len() >= MAX_PENDING
+            || self.shown.len() >= MAX_SHOWN
+            || self.shown.values().sum::<usize>() >= MAX_SHOWN_BYTES
+    }
+
+    /// Nothing would be lost with it.
+    pub(super) fn is_disposable(&self) -> bool {
+        matches!(self.state, State::Absent { retry_at: None })
+            && self.pending.is_empty()
+            && self.current.is_none()
+            && self.outgoing.is_empty()
+            && self.taken.is_empty()
+            && self.shown.is_empty()
+            && !self.wanted
+            && self.failures == 0
+    }
+
+    /// The conversation may leave the memory: everything about it is in the store.
+    pub(super) fn is_evictable(&self, until: Timestamp) -> bool {
+        let State::Ready(ready) = &self.state else { return false };
+        ready.conversation.is_idle()
+            && self.pending.is_empty()
+            && self.current.is_none()
+            && self.outgoing.is_empty()
+            && !self.wanted
+            && ready.conversation.poll_timeout().is_none_or(|due| due > until)
+    }
+
+    /// Takes what the transport delivered and was not begun: it comes again under another id. Returns how many.
+    pub(super) fn drop_deliveries(&mut self) -> usize {
+        let before = self.pending.len();
+        self.pending.retain(|work| !matches!(work, Work::Delivery { origin: Origin::Transport(_), .. }));
+        before - self.pending.len()
+    }
+
+    /// Fails what the application waits for, but for the wish to forget.
+    pub(super) fn fail_wishes(&mut self, error: &ClientError) {
+        for work in core::mem::take(&mut self.pending) {
+            match work {
+                Work::Wish { wish, .. } => wish.settle(Err(error.clone())),
+                Work::Delivery { .. } | Work::Transmitted(_) | Work::Forget(_) => self.pending.push_back(work),
+            }
+        }
+    }
+
+    /// Takes the wishes to forget.
+    pub(super) fn take_forgets(&mut self) -> Vec<Reply> {
+        let mut replies = Vec::new();
+        for work in core::mem::take(&mut self.pending) {
+            match work {
+                Work::Forget(reply) => replies.push(reply),
+                Work::Delivery { .. } | Work::Transmitted(_) | Work::Wish { .. } => self.pending.push_back(work),
+            }
+        }
+        replies
+    }
+
+    /// Nothing of what was known holds any more.
+    pub(super) fn start_anew(&mut self, replies: Vec<Reply>) {
+        self.state = State::Forgetting(replies);
+        self.outgoing = Outgoing::default();
+        self.taken.clear();
+        self.shown.clear();
+        self.devices.clear();
+        self.wanted = false;
+        self.failures = 0;
+    }
+
+    /// How the conversation is after a failure of the store.
+    pub(super) fn note_failure(&mut self, error: &StoreError, retry_at: Timestamp) -> Option<Work> {
+        self.state = State::Absent { retry_at: Some(retry_at) };
+        self.failures = self.failures.saturating_add(1);
+        self.wanted = true;
+        match self.current.take()? {
+            Work::Delivery { from, line, evidence, origin, attempts } => {
+                let work = Work::Delivery { from, line, evidence, origin, attempts: attempts + 1 };
+                if attempts + 1 >= MAX_ATTEMPTS {
+                    return Some(work);
+                }
+                self.pending.push_front(work);
+            }
+            Work::Wish { wish, .. } => wish.settle(Err(error.clone().into())),
+            Work::Transmitted(id) => self.taken.push(id),
+            // It is carried out at once and is never the work under way.
+            Work::Forget(reply) => drop(reply.send(Err(error.clone().into()))),
+        }
+        None
+    }
+
+    /// Remembers from where a device of the peer speaks. The server may lie about it: all it steers is where the server
+    /// puts our lines.
+    pub(super) fn learn_device(&mut self, from: &Address, line: &[u8], own: InstanceTag) {
+        let Some(resource) = &from.resource else { return };
+        let Some(tag) = sender(line, own) else { return };
+        self.devices.retain(|(known, _)| *known != tag);
+        if self.devices.len() >= MAX_DEVICES {
+            self.devices.pop_front();
+        }
+        self.devices.push_back((tag, Arc::clone(resource)));
+    }
+
+    /// A device is gone: what is for it goes to the account.
+    pub(super) fn forget_device(&mut self, gone: Option<&Arc<str>>) {
+        self.devices.retain(|(_, resource)| gone.is_some_and(|gone| gone != resource));
+    }
+
+    /// Where a line goes.
+    pub(super) fn address(&self, route: Option<Route>) -> Address {
+        let tag = match route {
+            Some(Route::V3 { receiver, .. }) => receiver,
+            Some(Route::V2) | None => None,
+        };
+        let resource = tag.and_then(|tag| self.devices.iter().find(|(known, _)| *known == tag));
+        Address { peer: self.peer.clone(), resource: resource.map(|(_, resource)| Arc::clone(resource)) }
+    }
+}
+
+/// The device that a line of version 3 says it is from.
+fn sender(line: &[u8], own: InstanceTag) -> Option<InstanceTag> {
+    match text::classify(line) {
+        Line::Encoded(encoded) => {
+            let bytes = encoded.dearmour().ok()?;
+            Header::decode(&mut Reader::new(&bytes)).ok()?.route.sender()
+        }
+        Line::Fragment(raw) => match fragment::parse_fragment(raw, own).ok()?.origin() {
+            fragment::Origin::V3(tag) => Some(tag),
+            fragment::Origin::V2 => None,
+        },
+        Line::Plain
+        | Line::Tagged { .. }
+        | Line::Query { .. }
+        | Line::Error { .. }
+        | Line::VersionOne
+        | Line::Unknown { .. } => None,
+    }
+}
