@@ -83,3 +83,64 @@ fn a_peer_that_keeps_nothing_is_not_written_to_while_it_is_away() {
     pair.send(0, "still there?");
     assert_eq!(pair.ends[0].conversation.outbox().last().and_then(|text| text.reason), Some(Hold::PeerAway));
 }
+
+#[test]
+fn a_key_that_nobody_was_told_of_is_replaced_so_one_answer_refreshes() {
+    let mut pair = Pair::new(Settings::default());
+    pair.start(0);
+    // Nothing was said since the handshake: the key that end 1 will announce next is in its store already.
+    pair.kill(1);
+    pair.send(0, "first words");
+    pair.restart(1);
+    pair.settle();
+    assert_eq!(pair.ends[1].texts(), ["first words"]);
+    pair.wait(5);
+    pair.send(0, "are you back?");
+    pair.settle();
+    assert!(pair.ends[1].has(|event| matches!(event, Event::Refreshed { how: Refresh::Ratchet, .. })));
+}
+
+#[test]
+fn a_key_that_was_announced_before_the_restart_does_not_count_as_fresh() {
+    let mut pair = Pair::new(Settings::default());
+    pair.start(0);
+    for (side, text) in [(0, "hello"), (1, "hi")] {
+        pair.send(side, text);
+        pair.settle();
+    }
+    // End 1 has announced its newest key and dies; its peer uses that key, which is in the store.
+    pair.send(0, "using your newest key");
+    pair.kill(1);
+    pair.restart(1);
+    pair.settle();
+    pair.wait(5);
+    for round in 0..3 {
+        pair.send(0, &round.to_string());
+        pair.settle();
+        pair.wait(5);
+    }
+    assert!(pair.ends[1].has(|event| matches!(event, Event::Refreshed { how: Refresh::Ratchet, .. })));
+    let texts = pair.ends[1].texts();
+    assert_eq!(texts[texts.len() - 4..], ["using your newest key", "0", "1", "2"]);
+}
+
+#[test]
+fn both_write_at_once_after_the_handshake_and_every_text_is_acknowledged() {
+    let mut pair = Pair::new(Settings::default());
+    pair.start(0);
+    for number in 0..2 {
+        pair.send(0, &number.to_string());
+        pair.send(1, &number.to_string());
+    }
+    pair.settle();
+    pair.wait(5);
+    for side in [0, 1] {
+        pair.send(side, "and so on");
+        pair.settle();
+    }
+    pair.wait(5);
+    for end in &pair.ends {
+        let acknowledged = end.events.iter().filter(|event| matches!(event, Event::Acknowledged { .. })).count();
+        assert!(acknowledged >= 2, "{acknowledged}");
+    }
+}

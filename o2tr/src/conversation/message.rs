@@ -100,6 +100,8 @@ impl Conversation {
 
     /// Keys from the store: the first message recovers the session, a key made since refreshes it.
     fn follow_recovery(&mut self, message: &Message, now: Timestamp) -> Provenance {
+        let silent_since =
+            message.advanced && self.peer.view(message.session).is_some_and(|view| view.uses_of_key == 0);
         let Some(record) = self.session_record_mut(message.session) else { return Provenance::Live };
         let Some(mut mark) = record.restored else { return Provenance::Live };
         if message.place.1 > mark.our_keyid {
@@ -120,6 +122,10 @@ impl Conversation {
             record.refresh_owed = true;
             let age = now.since(mark.last_alive);
             self.emit(Event::Recovered { session: message.session, age, messages_under_key });
+            self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
+        } else if silent_since {
+            // The peer has used a key that it was told of before the restart: the fresh one is still owed.
+            record.refresh_owed = true;
             self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
         }
         Provenance::Offline

@@ -14,11 +14,11 @@ use crate::capability::{
 };
 
 impl Conversation {
-    /// The record for a message of ours: always to a peer that has shown one, and in the first message of a session.
-    /// A plain OTR client sees padding once.
+    /// The record for a message of ours: always to a peer that has shown one, and to one that has said nothing yet in
+    /// the session, since it may. Whoever has spoken without one is a plain OTR client and sees padding once.
     pub(super) fn record_for(&self, view: &SessionView, parcel: &Parcel<'_>, use_number: u32) -> Option<Tlv> {
         let record = self.session_record(view.id)?;
-        if record.capability.is_none() && record.announced > 0 && !parcel.refresh_wanted {
+        if record.capability.is_none() && record.confirmed && record.announced > 0 && !parcel.refresh_wanted {
             return None;
         }
         let lifetime = if self.settings.keeps_keys { self.settings.time_to_live } else { Duration::ZERO };

@@ -95,7 +95,7 @@ impl Conversation {
             timers: Timers::default(),
             controls: Default::default(),
         };
-        conversation.mark_restored(now);
+        conversation.mark_restored(now, rng);
         if opening.quarantine && !conversation.quarantined {
             conversation.quarantine(now);
         }
@@ -126,11 +126,14 @@ impl Conversation {
     }
 
     /// Every encrypted session is now one that came out of the store.
-    fn mark_restored(&mut self, now: Timestamp) {
+    fn mark_restored(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         for session in &mut self.sessions {
             let Some(view) = self.peer.view(session.id).filter(|view| view.encrypted) else { continue };
             let last_alive = view.last_verified.unwrap_or(view.established);
-            session.restored = Some(RestoredMark { at: now, last_alive, our_keyid: view.keyids.0, recovered: false });
+            // A key that nobody was told of is replaced at once, so that the next message already brings a fresh one.
+            let renewed = self.peer.renew_unannounced(session.id, rng);
+            let our_keyid = if renewed { view.keyids.0.saturating_sub(1) } else { view.keyids.0 };
+            session.restored = Some(RestoredMark { at: now, last_alive, our_keyid, recovered: false });
         }
     }
 

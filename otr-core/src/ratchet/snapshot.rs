@@ -176,6 +176,19 @@ impl KeyRing {
             reveal: snapshot.reveal.into(),
         })
     }
+
+    /// Draws our newest key anew (40 bytes) unless a message that announces it may have left. Says whether it did.
+    pub(crate) fn renew_unannounced(&mut self, rng: &mut dyn rand_core::CryptoRng) -> bool {
+        let sending = self.our_keyid.saturating_sub(1);
+        if self.epochs.iter().any(|(ours, _)| *ours == sending) {
+            return false;
+        }
+        let [newest, _] = &mut self.ours;
+        *newest = DhKeyPair::generate(rng);
+        let [pairs, _] = &mut self.pairs;
+        *pairs = Default::default();
+        true
+    }
 }
 
 impl KeyPairSnapshot {
