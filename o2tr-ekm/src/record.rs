@@ -73,6 +73,9 @@ pub struct RetainedRecord {
     pub expires: Timestamp,
     /// Its MAC key is never revealed: its session was closed by the peer.
     pub unrevealed: bool,
+    /// It comes from a store that may have been set back: whoever knows a MAC key that was revealed since can have
+    /// written what it reads.
+    pub suspect: bool,
 }
 
 /// The user's opinion of a key.

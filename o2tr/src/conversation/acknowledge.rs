@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, TextState};
-use otr_core::wire::DataMessage;
-use otr_core::{SessionId, Timestamp};
+use otr_core::dsa::Fingerprint;
+use otr_core::wire::{DataMessage, Route};
+use otr_core::{Event as CoreEvent, Output as CoreOutput, SessionId, Timestamp};
 
 use super::{Conversation, Event};
 use crate::capability::{AckWindow, PairAck, PairId};
@@ -45,21 +46,27 @@ impl Conversation {
         }
     }
 
-    /// The peer has read these uses of one of our keys.
-    pub(super) fn take_acknowledgement(&mut self, ack: &PairAck) {
-        let read = |ssid: &[u8; 8], keyids: (u32, u32), use_number: u32| {
-            PairId::new(ssid, keyids.0, keyids.1) == ack.pair && ack.read.contains(use_number)
+    /// The owner of a key has read these uses of one of our keys. It speaks of its own sessions only.
+    pub(super) fn take_acknowledgement(&mut self, reader: &Fingerprint, ack: &PairAck) {
+        let read = |session: &SessionId, ssid: &[u8; 8], keyids: (u32, u32), use_number: u32| {
+            session.fingerprint == *reader
+                && PairId::new(ssid, keyids.0, keyids.1) == ack.pair
+                && ack.read.contains(use_number)
         };
         let mut acknowledged = Vec::new();
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight) if read(&flight.ssid, flight.keyids, flight.use_number) => {
+            TextState::InFlight(flight)
+                if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) =>
+            {
                 acknowledged.push(text.id.clone());
                 false
             }
             TextState::InFlight(_) | TextState::Queued | TextState::HeldForTrust => true,
         });
         let before = self.lines.len();
-        self.lines.retain(|line| !line.kept.is_some_and(|kept| read(&kept.ssid, kept.keyids, kept.use_number)));
+        self.lines.retain(|line| {
+            !line.kept.is_some_and(|kept| read(&kept.session, &kept.ssid, kept.keyids, kept.use_number))
+        });
         if self.lines.len() != before || !acknowledged.is_empty() {
             self.touch_and_retire();
         }
@@ -70,11 +77,7 @@ impl Conversation {
 
     /// Lines that the peer has not read although it has read later ones: the same bytes again.
     pub(super) fn repeat_missing(&mut self, session: SessionId, read: &AckWindow, now: Timestamp) {
-        let overtaken = |kept: &KeptLine| {
-            let pair = PairId::new(&kept.ssid, kept.keyids.0, kept.keyids.1);
-            read.get(pair).and_then(|map| map.highest()).is_some_and(|highest| kept.use_number < highest)
-        };
-        self.repeat(session, now, overtaken);
+        self.repeat(session, now, |kept| is_overtaken(kept, read));
     }
 
     /// The peer has sent us its newest message again: perhaps it waits for an answer that was lost.
@@ -90,6 +93,40 @@ impl Conversation {
             let current = (view.keyids.0.saturating_sub(1), view.keyids.1);
             self.repeat(view.id, now, |kept| kept.keyids == current);
         }
+    }
+
+    /// The peer has asked for our Signature once more: what we have sent in the new session since went by it, too.
+    /// To be called before the outputs of the OTR layer are taken.
+    pub(super) fn repeat_provisional(&mut self) {
+        let outputs: Vec<_> = core::iter::from_fn(|| self.peer.poll_output()).collect();
+        let completed = |output: &CoreOutput| {
+            matches!(output, CoreOutput::Event(CoreEvent::Established(_)))
+        };
+        let signature = outputs.iter().find_map(|output| match output {
+            CoreOutput::Send(line) => Some(line.clone()),
+            CoreOutput::Event(_) | CoreOutput::Retired(_) => None,
+        });
+        let Some(signature) = signature.filter(|_| !outputs.iter().any(completed)) else {
+            return self.turn.deferred.extend(outputs);
+        };
+        let receiver = match signature.route {
+            Some(Route::V3 { receiver, .. }) => receiver,
+            Some(Route::V2) | None => None,
+        };
+        self.add_line(signature.bytes, signature.route, None);
+        let provisional: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|record| !record.confirmed && record.id.instance == receiver)
+            .map(|record| record.ssid)
+            .collect();
+        let again: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| line.transmitted && line.kept.is_some_and(|kept| provisional.contains(&kept.ssid)))
+            .map(|line| line.id)
+            .collect();
+        again.into_iter().for_each(|id| self.transmit_line(id));
     }
 
     /// Sends kept lines of a session again, byte for byte: no key is used once more.
@@ -169,6 +206,24 @@ impl Conversation {
             self.emit(Event::Unconfirmed { id });
         }
     }
+}
+
+/// Whether the peer has read something that left after this line, and says nothing of the line itself.
+///
+/// Keyids rise, so a pair is older than another if neither of its keyids is higher. A pair that the window does not
+/// mention may have been pushed out of it; but not while an older one is still there.
+fn is_overtaken(kept: &KeptLine, read: &AckWindow) -> bool {
+    let own = PairId::new(&kept.ssid, kept.keyids.0, kept.keyids.1);
+    if let Some(highest) = read.get(own).and_then(|map| map.highest())
+        && kept.use_number < highest
+    {
+        return true;
+    }
+    let of_session = || read.parts().iter().flatten().map(|ack| ack.pair).filter(|pair| pair.ssid == own.ssid);
+    let older = |one: PairId, other: PairId| {
+        one != other && one.sender_keyid <= other.sender_keyid && one.recipient_keyid <= other.recipient_keyid
+    };
+    of_session().any(|pair| older(own, pair)) && of_session().any(|pair| pair == own || older(pair, own))
 }
 
 /// Ties a text to its line.

@@ -4,10 +4,14 @@ use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::receive::encrypted;
 use super::{Conversation, Event, Hold};
 use crate::settings::AbsentPolicy;
+
+/// What stands before a text that is sent again to a plain OTR client.
+const RESENT: &[u8] = b"[resent] ";
 
 /// What a message of ours is for.
 pub(super) struct Parcel<'a> {
@@ -41,10 +45,18 @@ impl Conversation {
     /// As [`flush`](Self::flush), where so many waited before this turn added its own.
     pub(super) fn flush_after(&mut self, waited: usize, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.flush_controls(now, rng);
-        while self.controls.is_empty() {
-            let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
-            if !self.try_send(index, now) {
-                break;
+        let mut waiting = Vec::new();
+        let mut index = 0;
+        while self.controls.is_empty()
+            && let Some(text) = self.outbox.get(index)
+        {
+            let before = (self.outbox.len(), text.address);
+            if text.state == TextState::Queued && !waiting.contains(&text.address) && !self.try_send(index, now) {
+                waiting.push(before.1);
+            }
+            // One that leaves in clear is gone from the list.
+            if self.outbox.len() == before.0 {
+                index += 1;
             }
         }
         if waited > 0 && self.held() == 0 {
@@ -64,14 +76,13 @@ impl Conversation {
             self.emit(Event::Sent { id: text.id });
             return true;
         }
-        let Ok(view) = self.way_for(&text) else {
-            if self.hold_of(&text.id) == Some(Hold::Trust) {
-                self.hold_for_trust();
-            }
-            return false;
-        };
+        let Ok(view) = self.way_for(&text) else { return false };
+        let capable = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        // An O2TR peer knows the text by its id; another one may be shown it twice, and is told so.
+        let mark: &[u8] = if text.again && !capable { RESENT } else { b"" };
+        let marked = Zeroizing::new([mark, text.text.as_bytes()].concat());
         let parcel = Parcel {
-            text: text.text.as_bytes(),
+            text: &marked,
             flags: DataFlags::empty(),
             tlvs: Vec::new(),
             message_id: text.wire_id,
@@ -187,14 +198,15 @@ impl Conversation {
             })
             .collect();
         // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
-        let mut behind: Vec<((u32, u32), u32)> = Vec::new();
+        let mut behind: Vec<(([u8; 8], (u32, u32)), u32)> = Vec::new();
         for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
-            match behind.iter_mut().find(|(keyids, _)| *keyids == kept.keyids) {
+            let key = (kept.ssid, kept.keyids);
+            match behind.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, count)) => {
                     kept.use_number = kept.use_number.saturating_sub(*count);
                     *count += 1;
                 }
-                None => behind.push((kept.keyids, 1)),
+                None => behind.push((key, 1)),
             }
         }
         outputs

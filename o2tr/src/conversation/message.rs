@@ -5,7 +5,7 @@ use o2tr_omd::Evidence;
 use otr_core::{Message, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{Conversation, Event, MAX_READ_IDS, Refresh, Rejection, Text};
+use super::{Conversation, Event, MAX_INBOX, MAX_INBOX_BYTES, MAX_READ_IDS, Refresh, Rejection, Text};
 use crate::capability::Capability;
 
 impl Conversation {
@@ -38,10 +38,13 @@ impl Conversation {
     }
 
     /// With a pair that its session has left behind: text only, nothing else has an effect.
-    pub(super) fn take_retained(&mut self, message: Message, evidence: &Evidence) {
+    pub(super) fn take_retained(&mut self, message: Message, ssid: &[u8; 8], suspect: bool, evidence: &Evidence) {
         self.touch();
-        let provenance = if self.quarantined { Provenance::Unverified } else { Provenance::Retained };
+        let provenance = if suspect { Provenance::Unverified } else { Provenance::Retained };
         let said = Capability::find(&message.content.tlvs);
+        if !suspect {
+            self.mark_for_acknowledgement(&message, ssid, said.as_ref());
+        }
         if !message.content.text.is_empty() {
             self.take_text(Some(message.session), &message.content.text, said.as_ref(), provenance, evidence);
         }
@@ -88,6 +91,12 @@ impl Conversation {
         self.touch();
     }
 
+    /// The application takes nothing, and no more can be kept for it.
+    pub(super) fn inbox_is_full(&self) -> bool {
+        let bytes: usize = self.inbox.iter().map(|item| size_of_item(&item.kind)).sum();
+        self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
+    }
+
     /// The application has taken what came under `id` for good. Unknown ids are ignored.
     pub fn acknowledge(&mut self, id: u64) {
         let before = self.inbox.len();
@@ -129,6 +138,14 @@ impl Conversation {
             self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
         }
         Provenance::Offline
+    }
+}
+
+fn size_of_item(kind: &InboxKind) -> usize {
+    match kind {
+        InboxKind::Text(item) => item.text.as_bytes().len(),
+        InboxKind::ExtraKey(extra) => extra.data.len(),
+        InboxKind::Finished { .. } | InboxKind::NewFingerprint { .. } | InboxKind::SmpResult { .. } => 0,
     }
 }
 

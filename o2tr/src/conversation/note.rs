@@ -7,7 +7,7 @@ use o2tr_ekm::record::{PeerCapability, ReadPair, Reading, SessionRecord, TextSta
 use otr_core::wire::Tlv;
 use otr_core::{Message, SessionId, SessionView, Timestamp};
 
-use super::Conversation;
+use super::{Conversation, Event, Hold};
 use super::flush::Parcel;
 use crate::capability::{
     AckMap, AckWindow, Capability, ContinuityProof, ContinuitySecret, MessageId, PairAck, PairId, Side, Threshold,
@@ -44,7 +44,7 @@ impl Conversation {
             record_lifetime: said.record_lifetime,
         });
         for ack in said.read.parts().iter().flatten() {
-            self.take_acknowledgement(ack);
+            self.take_acknowledgement(&session.fingerprint, ack);
         }
         self.repeat_missing(session, &said.read, now);
         if said.refresh_wanted {
@@ -72,13 +72,18 @@ impl Conversation {
 
     /// Texts under way in a session whose other end may have been somebody else than who is there now.
     fn hold_unproven(&mut self, ssid: [u8; 8]) {
+        let mut held = 0;
         for text in &mut self.outbox {
             if matches!(text.state, TextState::InFlight(flight) if flight.ssid == ssid) {
                 text.state = TextState::HeldForTrust;
                 text.again = true;
+                held += 1;
             }
         }
         self.lines.retain(|line| line.kept.is_none_or(|kept| kept.ssid != ssid));
+        for _ in 0..held {
+            self.emit(Event::Paused { queued: self.waiting(), reason: Hold::Trust });
+        }
     }
 
     /// Counts what was read under the peer's key, for the threshold, and marks it for acknowledgement.
@@ -86,16 +91,28 @@ impl Conversation {
         let (sender_keyid, recipient_keyid, _) = message.place;
         let Some(record) = self.session_record_mut(message.session) else { return };
         let keyids = (sender_keyid, recipient_keyid);
-        if record.reading.keyids != keyids {
+        let before = record.reading.keyids;
+        // One that was overtaken says nothing of the present key.
+        let overtaken = keyids != before && keyids.0 <= before.0 && keyids.1 <= before.1;
+        if keyids != before && !overtaken {
             record.reading = Reading { keyids, count: 0, wanted: false };
         }
-        record.reading.count = record.reading.count.saturating_add(1);
-        record.reading.wanted |= !automatic;
-        if let Some(said) = said {
-            let mut window = window_of(record);
-            window.mark(PairId::new(&record.ssid, sender_keyid, recipient_keyid), said.use_number.get());
-            record.window = window.parts().iter().flatten().map(ReadPair::of).collect();
+        if !overtaken {
+            record.reading.count = record.reading.count.saturating_add(1);
+            record.reading.wanted |= !automatic;
         }
+        let ssid = record.ssid;
+        self.mark_for_acknowledgement(message, &ssid, said);
+    }
+
+    /// What was read is acknowledged in the session that the peer's key has now, whichever it was read in.
+    pub(super) fn mark_for_acknowledgement(&mut self, message: &Message, ssid: &[u8; 8], said: Option<&Capability>) {
+        let (sender_keyid, recipient_keyid, _) = message.place;
+        let Some(record) = self.session_record_mut(message.session) else { return };
+        let Some(said) = said else { return };
+        let mut window = window_of(record);
+        window.mark(PairId::new(ssid, sender_keyid, recipient_keyid), said.use_number.get());
+        record.window = window.parts().iter().flatten().map(ReadPair::of).collect();
     }
 }
 
