@@ -55,9 +55,7 @@ impl Conversation {
         };
         let mut acknowledged = Vec::new();
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight)
-                if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) =>
-            {
+            TextState::InFlight(flight) if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) => {
                 acknowledged.push(text.id.clone());
                 false
             }
@@ -99,9 +97,7 @@ impl Conversation {
     /// To be called before the outputs of the OTR layer are taken.
     pub(super) fn repeat_provisional(&mut self) {
         let outputs: Vec<_> = core::iter::from_fn(|| self.peer.poll_output()).collect();
-        let completed = |output: &CoreOutput| {
-            matches!(output, CoreOutput::Event(CoreEvent::Established(_)))
-        };
+        let completed = |output: &CoreOutput| matches!(output, CoreOutput::Event(CoreEvent::Established(_)));
         let signature = outputs.iter().find_map(|output| match output {
             CoreOutput::Send(line) => Some(line.clone()),
             CoreOutput::Event(_) | CoreOutput::Retired(_) => None,

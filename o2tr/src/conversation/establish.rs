@@ -88,9 +88,7 @@ impl Conversation {
         let doubted = if revealed { self.timers.doubted.max(self.last_own_exchange) } else { Some(now) };
         let in_doubt = |flight: &InFlight| doubted.is_some_and(|at| at >= flight.at);
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight) => {
-                flight.ssid != before.ssid || !flight.transmitted || in_doubt(&flight)
-            }
+            TextState::InFlight(flight) => flight.ssid != before.ssid || !flight.transmitted || in_doubt(&flight),
             TextState::Queued | TextState::HeldForTrust => true,
         });
         self.settle_in_flight(before.ssid, |text, flight| {

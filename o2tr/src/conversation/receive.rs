@@ -59,11 +59,9 @@ impl Conversation {
                 self.timers.doubted = Some(now);
                 self.hand_to_peer(line, evidence, now, rng);
             }
-            Line::Plain
-            | Line::Tagged { .. }
-            | Line::VersionOne
-            | Line::Fragment(_)
-            | Line::Unknown { .. } => self.hand_to_peer(line, evidence, now, rng),
+            Line::Plain | Line::Tagged { .. } | Line::VersionOne | Line::Fragment(_) | Line::Unknown { .. } => {
+                self.hand_to_peer(line, evidence, now, rng)
+            }
         }
     }
 
