@@ -252,7 +252,7 @@ mod tests {
     fn paths_of_one_machine_are_refused_in_every_text() {
         let path = |name: &str, rest: &str| format!("see /{name}/{rest}");
         broken("README.md", &path("root", "x"), &[("machine-path", 1)]);
-        broken("a/src/b.rs", &format!("\n// {}", path("work", "x")), &[("machine-path", 2)]);
+        broken("a/src/b.rs", &format!("\n// {}", path("Users", "x")), &[("machine-path", 2)]);
         broken("docs/a.md", &path("home", "somebody"), &[("machine-path", 1)]);
         broken("docs/a.md", &format!("https://example.org{}", &path("root", "x")[4..]), &[]);
         broken("Cargo.lock", &path("root", "x"), &[]);
