@@ -211,9 +211,13 @@ fn damage_is_told_and_never_becomes_a_new_identity() {
                     Err(error) => {
                         let refused: Ended = error.downcast().unwrap();
                         assert_eq!(refused.status, Some(3), "{name} {what}: {refused}");
-                        assert!(["damaged", "wrong_key", "format"].contains(&code(&refused)), "{name} {what}: {refused}");
+                        assert!(
+                            ["damaged", "wrong_key", "format"].contains(&code(&refused)),
+                            "{name} {what}: {refused}"
+                        );
                         let after = files(&ends[0].state());
-                        let changed: Vec<_> = after.keys().filter(|file| before.get(*file) != after.get(*file)).collect();
+                        let changed: Vec<_> =
+                            after.keys().filter(|file| before.get(*file) != after.get(*file)).collect();
                         let lost: Vec<_> = before.keys().filter(|file| !after.contains_key(*file)).collect();
                         assert!(changed.is_empty() && lost.is_empty(), "{name} {what}: {changed:?} {lost:?}");
                     }
@@ -310,8 +314,7 @@ fn an_identity_in_libotr_files_is_used_and_its_loss_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("otr.private_key");
     let tags = folder.path().join("otr.instance_tags");
-    let options =
-        ["--libotr-key", key.to_str().unwrap(), "--libotr-instag", tags.to_str().unwrap()];
+    let options = ["--libotr-key", key.to_str().unwrap(), "--libotr-instag", tags.to_str().unwrap()];
     let end = Endpoint::new("alice", "bob", &options);
     let ready = end.start().ready().clone();
     assert!(fs::read_to_string(&key).unwrap().contains("prpl-jabber"));
