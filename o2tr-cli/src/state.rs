@@ -31,7 +31,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens a directory, or makes it, with an identity in it.
+    /// Opens a directory, or makes it, with an identity in it. The conversation with `peer` must not be damaged.
     ///
     /// # Errors
     /// [`Failure`]; the files are as they were.
@@ -40,10 +40,12 @@ impl State {
         backend: Option<Backend>,
         passphrase_file: Option<&Path>,
         source: &Source<'_>,
+        peer: &str,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, Failure> {
         let unlock = unlock_with(directory, passphrase_file)?;
-        let mut vault = Vault::open(directory, backend, &unlock, true)?;
+        let required = vec![identity::row(), RowName::conversation(source.name.as_bytes(), peer.as_bytes())];
+        let mut vault = Vault::open(directory, backend, &unlock, true, required)?;
         let identity = identity::load_or_create(directory, &mut vault, source, rng)?;
         Ok(Self { directory: directory.to_owned(), vault, account: source.name.to_owned(), identity })
     }

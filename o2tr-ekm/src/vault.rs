@@ -3,6 +3,7 @@
 mod cache;
 mod commit;
 mod head;
+mod inspect;
 mod open;
 mod recover;
 

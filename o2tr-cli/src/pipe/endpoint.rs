@@ -73,7 +73,8 @@ impl Endpoint {
             }
             Some(directory) => {
                 let passphrase = arguments.passphrase_file.as_deref();
-                let mut state = State::open_or_create(directory, arguments.store, passphrase, &source, &mut rng)?;
+                let mut state =
+                    State::open_or_create(directory, arguments.store, passphrase, &source, &arguments.peer, &mut rng)?;
                 for warning in state.warnings() {
                     anstream::eprintln!("o2tr: {}: {warning}", directory.display());
                 }

@@ -89,7 +89,7 @@ pub(super) fn own_key(bytes: &KeyBytes) -> Result<PrivateKey, Failure> {
 }
 
 /// The one row whose name is known before anything else is.
-fn row() -> RowName {
+pub(super) fn row() -> RowName {
     RowName::account_wide(b"")
 }
 

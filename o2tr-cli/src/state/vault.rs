@@ -36,7 +36,8 @@ enum Form {
 }
 
 impl Vault {
-    /// Opens the store in a directory. `wanted` counts when it is made; an existing one has its form.
+    /// Opens the store in a directory. `wanted` counts when it is made; an existing one has its form. It stays closed
+    /// if a `required` row is damaged.
     ///
     /// # Errors
     /// [`Failure`]; the files are as they were.
@@ -45,6 +46,7 @@ impl Vault {
         wanted: Option<Backend>,
         unlock: &Unlock,
         create: bool,
+        required: Vec<RowName>,
     ) -> Result<Self, Failure> {
         let found = found(directory);
         if let (Some(found), Some(wanted)) = (found, wanted)
@@ -55,7 +57,7 @@ impl Vault {
                 directory.display()
             )));
         }
-        let options = Options { create, ..Options::default() };
+        let options = Options { create, required, ..Options::default() };
         match found.or(wanted).unwrap_or(Backend::Sqlite) {
             Backend::Sqlite => {
                 Self::of(directory, open_sqlite(directory, unlock, &options), |vault| Form::Sqlite(Box::new(vault)))

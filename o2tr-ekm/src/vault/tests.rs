@@ -7,7 +7,8 @@ use crate::key::KdfCost;
 use crate::media::{Fault, Simulated};
 use crate::store::Change;
 
-const MANUAL: Options = Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8 };
+const MANUAL: Options =
+    Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 
 fn key(byte: u8) -> Unlock {
     Unlock::Key(SecretBytes::new([byte; 32]))
