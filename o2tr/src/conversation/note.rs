@@ -13,11 +13,12 @@ use crate::capability::{
 };
 
 impl Conversation {
-    /// The record for a message of ours: always to a peer that has shown one, and in the first message of a session.
-    /// A plain OTR client sees padding once.
+    /// The record for a message of ours: always to a peer that has shown one, and until the peer has spoken in this
+    /// session. A plain OTR client sees padding in the messages before its first answer.
     pub(super) fn record_for(&self, view: &SessionView, parcel: &Parcel<'_>, use_number: u32) -> Option<Tlv> {
         let record = self.session_record(view.id)?;
-        if record.capability.is_none() && record.announced > 0 && !parcel.refresh_wanted {
+        let plain = record.confirmed && record.capability.is_none();
+        if plain && record.announced > 0 && !parcel.refresh_wanted {
             return None;
         }
         let threshold = self.settings.threshold.map(|k| u16::try_from(k).unwrap_or(u16::MAX));
@@ -44,6 +45,7 @@ impl Conversation {
         for ack in said.read.parts().iter().flatten() {
             self.take_acknowledgement(&session.fingerprint, ack);
         }
+        self.drop_textless(&said.read);
         self.repeat_missing(session, &said.read, now);
         if said.refresh_wanted {
             self.turn_to_answer(session);
