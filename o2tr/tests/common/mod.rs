@@ -227,6 +227,7 @@ impl Pair {
             if self.dies(side) {
                 return false;
             }
+            trace(|| format!("  {side}: {}", describe(&output)));
             let [a, b] = &mut self.ends;
             let (end, other) = if side == 0 { (a, b) } else { (b, a) };
             match &output {
@@ -271,8 +272,14 @@ impl Pair {
         let Some(peer) = &mut end.legacy else { return };
         while let Some(output) = peer.poll_output() {
             match output {
-                CoreOutput::Send(line) => other.incoming.push_back(line.bytes),
-                CoreOutput::Event(event) => end.legacy_events.push(event),
+                CoreOutput::Send(line) => {
+                    trace(|| format!("  plain {side}: {}", name_of(&line.bytes)));
+                    other.incoming.push_back(line.bytes);
+                }
+                CoreOutput::Event(event) => {
+                    trace(|| format!("  plain {side}: {event:?}"));
+                    end.legacy_events.push(event);
+                }
                 CoreOutput::Retired(_) => {}
             }
         }
@@ -286,6 +293,7 @@ impl Pair {
             return false;
         }
         self.fuse = None;
+        trace(|| format!("{side} dies"));
         // Events that only told what became of a text are lost with the process.
         self.ends[side].watch.strict = false;
         self.restart(side);
@@ -314,6 +322,7 @@ impl Pair {
 
     /// Delivers a line to `side`. If the process dies over it, the network delivers it again.
     pub(crate) fn deliver_line(&mut self, side: usize, line: &[u8], evidence: &Evidence) {
+        trace(|| format!("{side} gets {}", name_of(line)));
         if let Some(peer) = &mut self.ends[side].legacy {
             peer.handle_line(line, self.now, &mut self.rng);
             self.drain_legacy(side);
@@ -363,6 +372,7 @@ impl Pair {
         self.ends[side].sent += 1;
         let id = format!("{side}-{}", self.ends[side].sent);
         loop {
+            trace(|| format!("{side} sends {text} as {id}"));
             self.ends[side].watch.texts.insert(id.clone(), text.to_owned());
             let name = Some(id.clone());
             match self.turn(side, |conversation, now, rng| conversation.send(text.as_bytes(), name, now, rng)) {
@@ -451,6 +461,7 @@ impl Pair {
     }
 
     pub(crate) fn reopen_with(&mut self, side: usize, quarantine: bool, leap: Leap) {
+        trace(|| format!("{side} opens, quarantine {quarantine}"));
         let end = &mut self.ends[side];
         end.down = false;
         end.watch.automatic = 0;
@@ -494,5 +505,32 @@ fn id_of(event: &Event) -> Option<u64> {
         | Event::SmpResult { id, .. }
         | Event::ExtraKey { id, .. } => Some(*id),
         _ => None,
+    }
+}
+
+/// With `O2TR_TRACE` in the environment the story is told on stderr.
+fn trace(what: impl FnOnce() -> String) {
+    if std::env::var_os("O2TR_TRACE").is_some() {
+        eprintln!("{}", what());
+    }
+}
+
+fn describe(output: &Output) -> String {
+    match output {
+        Output::Commit(commit) => format!("commit {}", commit.expected),
+        Output::Transmit(line) => format!("line {} {}", line.id, name_of(&line.line)),
+        Output::Event(event) => format!("{event:?}"),
+    }
+}
+
+fn name_of(line: &[u8]) -> String {
+    let Some(bytes) = otr_core::decode_data(line) else {
+        return String::from_utf8_lossy(line.get(..24).unwrap_or(line)).into_owned();
+    };
+    match otr_core::wire::DataMessage::parse(&bytes) {
+        Ok(message) => {
+            format!("data ({}, {}) counter {}", message.sender_keyid, message.recipient_keyid, message.counter)
+        }
+        Err(error) => format!("damaged data: {error}"),
     }
 }
