@@ -162,7 +162,7 @@ impl Conversation {
         }
         self.timers.rekeys = attempt.saturating_add(1);
         match self.peer.current() {
-            Some(id) if attempt % 2 == 0 => self.commit_to(id, now, rng),
+            Some(id) if attempt.is_multiple_of(2) => self.commit_to(id, now, rng),
             Some(_) | None => {
                 if let Some(version) = self.preferred_version() {
                     self.peer.open_exchange(version, now, rng);
