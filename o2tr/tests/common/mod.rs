@@ -201,6 +201,7 @@ impl Pair {
         side: usize,
         act: impl FnOnce(&mut Conversation, Timestamp, &mut ChaCha20Rng) -> T,
     ) -> Option<T> {
+        self.now = Timestamp::from_millis(self.now.as_millis() + 1);
         let end = &mut self.ends[side];
         let before = end.watch.row.clone();
         let events = end.events.len();
