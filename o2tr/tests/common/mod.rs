@@ -46,6 +46,8 @@ pub(crate) struct End {
     /// Which checks have to hold, and what they have seen.
     pub(crate) watch: Watch,
     commits: usize,
+    /// What the process did when it died last was stored before.
+    stored: bool,
     sent: u64,
 }
 
@@ -96,6 +98,7 @@ impl End {
             acknowledges: true,
             watch,
             commits: 0,
+            stored: false,
             sent: 0,
         }
     }
@@ -201,6 +204,7 @@ impl Pair {
         side: usize,
         act: impl FnOnce(&mut Conversation, Timestamp, &mut ChaCha20Rng) -> T,
     ) -> Option<T> {
+        self.now = Timestamp::from_millis(self.now.as_millis() + 1);
         let end = &mut self.ends[side];
         let before = end.watch.row.clone();
         let events = end.events.len();
@@ -294,6 +298,7 @@ impl Pair {
         }
         self.fuse = None;
         trace(|| format!("{side} dies"));
+        self.ends[side].stored = self.ends[side].commits > 0;
         // Events that only told what became of a text are lost with the process.
         self.ends[side].watch.strict = false;
         self.restart(side);
@@ -377,7 +382,7 @@ impl Pair {
             let name = Some(id.clone());
             match self.turn(side, |conversation, now, rng| conversation.send(text.as_bytes(), name, now, rng)) {
                 Some(result) => return result.unwrap(),
-                None if self.ends[side].commits > 0 => return id,
+                None if self.ends[side].stored => return id,
                 None => {}
             }
         }
@@ -385,7 +390,7 @@ impl Pair {
 
     pub(crate) fn start(&mut self, side: usize) {
         while self.turn(side, |conversation, now, rng| conversation.start(now, rng)).is_none()
-            && self.ends[side].commits == 0
+            && !self.ends[side].stored
         {}
         self.settle();
     }

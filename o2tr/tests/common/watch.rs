@@ -69,7 +69,8 @@ impl Watch {
         self.learn_keys(&row);
         for item in &row.inbox {
             if let InboxKind::Text(text) = &item.kind {
-                self.committed.insert(String::from_utf8_lossy(text.text.as_bytes()).into_owned());
+                let text = String::from_utf8_lossy(text.text.as_bytes()).into_owned();
+                self.committed.insert(text.strip_prefix("[resent] ").unwrap_or(&text).to_owned());
             }
         }
         for text in &row.outbox {
