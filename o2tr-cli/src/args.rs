@@ -1,9 +1,11 @@
 //! The command line.
 
+mod demo;
 mod pipe;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::demo::DemoArguments;
 pub(crate) use self::pipe::{PipeArguments, check_mtu};
 
 /// Off-the-Record messaging that survives being offline.
@@ -17,6 +19,8 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
+    /// Watch a conversation survive a crash, and plain OTR lose it
+    Demo(DemoArguments),
     /// Be one endpoint that speaks JSON lines on standard input and output
     Pipe(Box<PipeArguments>),
 }

@@ -1,6 +1,7 @@
 //! The program `o2tr`.
 
 mod args;
+mod demo;
 mod failure;
 mod pipe;
 mod state;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<(), Failure> {
     match task {
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Pipe(arguments) => pipe::run(&arguments),
     }
 }
