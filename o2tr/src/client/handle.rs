@@ -1,8 +1,8 @@
 //! What an application can do.
 
+use o2tr_ekm::record::{TrustLevel, TrustRecord};
 use otr_core::Timestamp;
 use otr_core::dsa::Fingerprint;
-use o2tr_ekm::record::{TrustLevel, TrustRecord};
 use rand_core::CryptoRng;
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
@@ -43,7 +43,8 @@ impl Client {
     /// [`ClientError::Send`].
     pub async fn send_clear(&self, peer: &PeerId, text: &str) -> Result<(), ClientError> {
         let text = Zeroizing::new(text.as_bytes().to_vec());
-        self.ask(peer, WishKind::Other, move |conversation, now, rng| Ok(conversation.send_clear(&text, now, rng)?)).await
+        self.ask(peer, WishKind::Other, move |conversation, now, rng| Ok(conversation.send_clear(&text, now, rng)?))
+            .await
     }
 
     /// Withdraws a text that has not left.
@@ -119,7 +120,8 @@ impl Client {
     /// # Errors
     /// Those of every method.
     pub async fn set_trust(&self, peer: &PeerId, key: Fingerprint, level: TrustLevel) -> Result<(), ClientError> {
-        self.tell(peer, WishKind::Other, move |conversation, now, rng| conversation.set_trust(key, level, now, rng)).await
+        self.tell(peer, WishKind::Other, move |conversation, now, rng| conversation.set_trust(key, level, now, rng))
+            .await
     }
 
     /// All keys of the peer that were ever seen.

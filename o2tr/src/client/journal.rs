@@ -125,8 +125,7 @@ impl Journal {
         let JournalItem { peer: _, resource, line, delayed, archived, offline, copy, error } = item;
         let from = Address { peer: peer.clone(), resource: resource.as_deref().map(Into::into) };
         let carbon = copy.then_some(Carbon::Received);
-        let evidence =
-            Evidence { delayed: *delayed, archived: *archived, carbon, offline: *offline, error: *error };
+        let evidence = Evidence { delayed: *delayed, archived: *archived, carbon, offline: *offline, error: *error };
         Some((*id, from, line.as_bytes().to_vec(), evidence))
     }
 

@@ -93,7 +93,8 @@ pub(super) struct Switchboard {
 
 impl Switchboard {
     pub(super) fn new(config: ClientConfig, identity: Arc<Identity>) -> Result<Self, StartError> {
-        let ClientConfig { account, settings, answering, assume_present, available, active, sweep_every, clock } = config;
+        let ClientConfig { account, settings, answering, assume_present, available, active, sweep_every, clock } =
+            config;
         let journal = Journal::new(&account);
         let mut requests = VecDeque::new();
         if available {
@@ -335,8 +336,12 @@ impl Switchboard {
             return;
         }
         let until = now.after(SOON);
-        let mut idle: Vec<_> =
-            self.slots.values().filter(|slot| slot.is_evictable(until)).map(|slot| (slot.used, slot.peer.clone())).collect();
+        let mut idle: Vec<_> = self
+            .slots
+            .values()
+            .filter(|slot| slot.is_evictable(until))
+            .map(|slot| (slot.used, slot.peer.clone()))
+            .collect();
         idle.sort_unstable();
         // Some more than needed, so that this is not done at every turn.
         let surplus = self.in_memory - self.active + self.active / 8;

@@ -55,7 +55,9 @@ pub(super) struct Slot {
 /// Where the conversation itself is.
 pub(super) enum State {
     /// In the store; after a failure not to be loaded before a while.
-    Absent { retry_at: Option<Timestamp> },
+    Absent {
+        retry_at: Option<Timestamp>,
+    },
     Loading,
     Ready(Box<Ready>),
     /// It cannot be read.
@@ -77,8 +79,17 @@ pub(super) struct Ready {
 
 /// Something to do.
 pub(super) enum Work {
-    Delivery { from: Address, line: Vec<u8>, evidence: Evidence, origin: Origin, attempts: u32 },
-    Wish { wish: Box<dyn Wish>, kind: WishKind },
+    Delivery {
+        from: Address,
+        line: Vec<u8>,
+        evidence: Evidence,
+        origin: Origin,
+        attempts: u32,
+    },
+    Wish {
+        wish: Box<dyn Wish>,
+        kind: WishKind,
+    },
     Transmitted(u64),
     /// Remove the row, whether it can be read or not.
     Forget(Reply),

@@ -292,12 +292,8 @@ impl Switchboard {
         let now = self.now();
         let rng = self.random.fresh();
         let leap = Leap::random(rng);
-        let opening = Opening {
-            record: &row.record,
-            generation: row.generation,
-            quarantine: row.quarantine.is_some(),
-            leap,
-        };
+        let opening =
+            Opening { record: &row.record, generation: row.generation, quarantine: row.quarantine.is_some(), leap };
         Conversation::open(identity, settings, &opening, now, rng)
     }
 
