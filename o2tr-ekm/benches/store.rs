@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use o2tr_ekm::conformance::unlock;
@@ -78,7 +78,7 @@ fn commits(c: &mut Criterion) {
 }
 
 fn percentiles(load: &mut Load, backend: &str, kind: &str, retires: bool, size: u64) {
-    let mut times: Vec<_> = (0..300)
+    let mut times: Vec<_> = (0..100)
         .map(|_| {
             let batches = (0..size).map(|_| load.next(retires)).collect();
             let start = Instant::now();
@@ -87,12 +87,15 @@ fn percentiles(load: &mut Load, backend: &str, kind: &str, retires: bool, size: 
         })
         .collect();
     times.sort_unstable();
-    println!("{backend}, {kind}, group of {size}: p50 {:?}, p99 {:?}\n", times[150], times[297]);
+    println!("{backend}, {kind}, group of {size}: p50 {:?}, p99 {:?}\n", times[50], times[98]);
 }
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().without_plots();
+    config = Criterion::default()
+        .without_plots()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
     targets = commits
 }
 criterion_main!(benches);

@@ -54,6 +54,14 @@ pub enum OpenError {
     /// Rows and cells belong to different stores.
     #[error("rows and cells belong to different stores")]
     Foreign,
+    /// A required row is damaged, or its key is.
+    #[error("row {row} cannot be read: {reason}")]
+    Unreadable {
+        /// Which row.
+        row: RowId,
+        /// Why.
+        reason: UnsealReason,
+    },
     /// The medium failed.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -3,6 +3,7 @@
 //! Plain data only; what it means and how it changes is the engine's. One record is one row: what must change
 //! together is stored together.
 
+mod account;
 mod boxes;
 mod journal;
 mod session;
@@ -11,6 +12,7 @@ use otr_core::dsa::Fingerprint;
 use otr_core::{PeerSnapshot, RetainedSnapshot, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use account::{AccountInstance, AccountKey, AccountRecord, KeyBytes};
 pub use boxes::{
     ExtraKeyItem, InFlight, InboxItem, InboxKind, KeptLine, LineRecord, MessageText, OutboxText, Provenance, TextItem,
     TextState,
@@ -71,6 +73,9 @@ pub struct RetainedRecord {
     pub expires: Timestamp,
     /// Its MAC key is never revealed: its session was closed by the peer.
     pub unrevealed: bool,
+    /// It comes from a store that may have been set back: whoever knows a MAC key that was revealed since can have
+    /// written what it reads.
+    pub suspect: bool,
 }
 
 /// The user's opinion of a key.

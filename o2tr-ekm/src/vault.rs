@@ -3,6 +3,7 @@
 mod cache;
 mod commit;
 mod head;
+mod inspect;
 mod open;
 mod recover;
 
@@ -71,6 +72,18 @@ impl<B: Backend> Vault<B> {
     /// Failures of the medium: what could not be erased will be at the next opening.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.shut()
+    }
+
+    /// Destroys the store in an instant: overwrites the wrapped master key, without which nothing in it can be read,
+    /// now or later. The files stay, to be deleted by the caller.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the medium: the store may then still be readable.
+    pub fn destroy(mut self) -> Result<(), StoreError> {
+        drop(self.thread.take());
+        self.poisoned = true;
+        Ok(self.eraser.file.erase_header()?)
     }
 
     /// The id under which a row stands in the file.

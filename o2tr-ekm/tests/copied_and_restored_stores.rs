@@ -11,7 +11,8 @@ use o2tr_ekm::{
     open_in_memory, open_sqlite,
 };
 
-const MANUAL: Options = Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8 };
+const MANUAL: Options =
+    Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 
 fn ada() -> RowName {
     RowName::conversation(b"me", b"ada")

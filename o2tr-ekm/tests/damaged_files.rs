@@ -12,7 +12,8 @@ use o2tr_ekm::{
     open_sqlite,
 };
 
-const MANUAL: Options = Options { create: false, flush: Flush::Manually, anchor: None, cached_rows: 8 };
+const MANUAL: Options =
+    Options { create: false, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 const CREATE: Options = Options { create: true, ..MANUAL };
 
 fn passphrase(text: &str) -> Unlock {

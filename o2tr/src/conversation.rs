@@ -41,10 +41,20 @@ use turn::Turn;
 
 /// Texts in the outbox, at most.
 pub const MAX_OUTBOX: usize = 1000;
+/// Bytes of all texts in the outbox, at most: with their lines they stay far below what a row can hold.
+pub const MAX_OUTBOX_BYTES: usize = 1 << 20;
+/// Bytes of texts and extra keys that wait for the application; when there are more, nothing is read.
+pub const MAX_INBOX_BYTES: usize = 1 << 20;
+/// Things that wait for the application; when there are more, nothing is read.
+pub const MAX_INBOX: usize = 4096;
 /// Retained pairs of one session, at most; the oldest goes first.
 pub const MAX_RETAINED: usize = 8;
 /// Data messages that wait for an AKE to complete, at most.
 pub const MAX_EARLY: usize = 8;
+/// Bytes of them, at most.
+pub const MAX_EARLY_BYTES: usize = 512 << 10;
+/// Keys of the peer that are remembered; then those that nobody has judged and that have no session go first.
+pub const MAX_TRUST: usize = 256;
 /// Ids of texts that are remembered as read.
 pub const MAX_READ_IDS: usize = 256;
 
@@ -88,6 +98,9 @@ struct Retained {
     expires: Timestamp,
     /// Its session was closed by the peer: its MAC key is dropped, not revealed.
     unrevealed: bool,
+    /// It comes from a store that may have been set back: what it reads is unverified, also when a new AKE has
+    /// ended the quarantine.
+    suspect: bool,
 }
 
 /// What the transport says of the peer, and of itself.
@@ -112,6 +125,12 @@ struct Timers {
     reauthenticate_at: Option<Timestamp>,
     /// When an error reply was last sent without a session.
     error_replied: Option<Timestamp>,
+    /// The application was told that texts wait, and not yet that none does.
+    paused: bool,
+    /// When something last said that the peer may have lost its keys: an error, an offer, our user.
+    doubted: Option<Timestamp>,
+    /// When retained pairs were first found to be expired.
+    pairs_expired: Option<Timestamp>,
 }
 
 impl Conversation {

@@ -14,6 +14,9 @@ pub struct Settings {
     pub threshold: Option<u32>,
     /// How long a record lives after the last sign of the peer.
     pub time_to_live: Duration,
+    /// Whether commits go to a store that outlives the program. If not, peers are told, and keep texts to
+    /// themselves while we are away.
+    pub keeps_keys: bool,
     /// What becomes of a text for a peer that is away and is not known to keep keys.
     pub absent: AbsentPolicy,
     /// Whether O2TR peers are told which messages were read.
@@ -48,6 +51,7 @@ impl Default for Settings {
             policy: Policy::OPPORTUNISTIC,
             threshold: Some(DEFAULT_THRESHOLD),
             time_to_live: Duration::from_secs(14 * 24 * 3600),
+            keeps_keys: true,
             absent: AbsentPolicy::Hold,
             receipts: true,
             resend_age: Duration::from_secs(7 * 24 * 3600),

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 pub use address::{Address, PeerId};
 pub use event::{Delivery, DeliveryId, OfflineReason, Refusal, SendToken, Subscription, TransportEvent};
 pub use o2tr_omd::{Carbon, Evidence};
+pub use otr_core::Timestamp;
 
 /// A connection of one device of one account to its message server.
 ///

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::SecretBytes;
-use crate::group::{DH_SECRET_LEN, ELEMENT_LEN, GroupElement, Residue};
+use crate::group::{DH_SECRET_LEN, ELEMENT_LEN, GroupElement, PowerTable, Residue};
 use crate::wire::minimal;
 
 /// A private exponent of 320 bits and its public value.
@@ -51,6 +51,11 @@ impl DhKeyPair {
     /// s = theirs^secret.
     pub(crate) fn agree(&self, theirs: &GroupElement) -> SharedSecret {
         agree(&self.secret, theirs)
+    }
+
+    /// As [`DhKeyPair::agree`], where more than one power of the peer's key is needed.
+    pub(crate) fn agree_by(&self, theirs: &PowerTable) -> SharedSecret {
+        SharedSecret(theirs.power(self.secret.expose()).to_be_bytes())
     }
 }
 
@@ -106,11 +111,18 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// HMAC-SHA1 over `message`.
-pub(crate) fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
-    let mut mac = new_mac::<Hmac<Sha1>>(key);
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+/// HMAC-SHA1 that has taken its key.
+#[derive(Clone)]
+pub(crate) struct HmacSha1(Hmac<Sha1>);
+
+impl HmacSha1 {
+    pub(crate) fn new(key: &[u8]) -> Self {
+        Self(new_mac(key))
+    }
+
+    pub(crate) fn authenticate(&self, message: &[u8]) -> [u8; 20] {
+        self.0.clone().chain_update(message).finalize().into_bytes().into()
+    }
 }
 
 fn new_mac<M: Mac + KeyInit>(key: &[u8]) -> M {

@@ -12,7 +12,7 @@ pub const MAX_OLD_MAC_KEYS_LEN: usize = 8000;
 pub const MAX_TLVS: usize = 64;
 /// MAC keys waiting to be revealed; the oldest are then revealed no more. An honest session holds one.
 pub const MAX_PENDING_MAC_KEYS: usize = 64;
-/// Instances of one peer that are remembered. The one longest silent without a session makes room.
+/// Instances of one peer that are remembered. The one longest silent makes room, one without a session first.
 pub const MAX_INSTANCES: usize = 16;
 /// Fragmented messages of one peer that are collected at a time (one per sending instance).
 pub const MAX_ASSEMBLIES: usize = 8;

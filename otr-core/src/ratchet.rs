@@ -7,6 +7,7 @@ mod retained;
 mod ring;
 mod seal;
 mod snapshot;
+mod their_key;
 
 pub use accepted::{Accepted, GapClosed, ReceivePolicy};
 pub use keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};

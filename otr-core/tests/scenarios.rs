@@ -27,6 +27,9 @@
 //! | a repeated D-H Key drops encryption | `handshake::a_repeated_key_never_drops_encryption` |
 //! | both start at once | `handshake::both_start_at_once` |
 
+#![expect(unreachable_pub, reason = "the fuzz targets share the harness")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
 #[path = "common/forge.rs"]
 mod forge;
 #[path = "common/pair.rs"]

@@ -12,6 +12,8 @@ mod collision;
 mod conversation;
 #[path = "harness/deviations.rs"]
 mod deviations;
+#[path = "harness/fields.rs"]
+mod fields;
 #[path = "harness/fragments.rs"]
 mod fragments;
 #[path = "harness/json.rs"]
@@ -41,6 +43,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use otr_core::wire::Codec as _;
 use serde_json::Value;
 
 use report::Report;
@@ -99,6 +102,7 @@ fn run((name, file): &File, parties: &Value, directory: &Path) -> Report {
     let has = |member: &str| file.get(member).is_some();
     if has("steps") {
         key_files(&mut report, file, directory);
+        fields::of_steps(&mut report, file);
         values::akes(&mut report, file);
         values::data_messages(&mut report, file);
         smp::run(&mut report, file);
@@ -129,5 +133,8 @@ fn key_files(report: &mut Report, file: &Value, directory: &Path) {
         let ours = [p, q, g, y, key.secret().expose()].map(|number| hex::encode(json::minimal(number)));
         let theirs = numbers.iter().map(|number| hex::encode(json::minimal(&json::unhex(number)))).collect::<Vec<_>>();
         report.same("key files", name, &ours.as_slice(), &theirs.as_slice());
+        // Behind the two bytes of the key type.
+        let public = hex::encode(&key.public_key().to_bytes()[2..]);
+        report.same("key files", name, &public.as_str(), &json::text(party, "pubkey_without_type"));
     }
 }

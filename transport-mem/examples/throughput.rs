@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, DeliveryId, PeerId, SendToken, TransportEvent};
-use otr_core::Timestamp;
 use transport_mem::{Config, Faults, Server};
 
 fn main() {

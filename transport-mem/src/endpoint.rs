@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, DeliveryId, Limits, PeerId, SendToken, Transport, TransportEvent};
-use otr_core::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, Evidence};
-use otr_core::Timestamp;
 
 use crate::server::{Item, What};
 use crate::{DeviceId, LineId, Server, Step};

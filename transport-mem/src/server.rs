@@ -10,8 +10,8 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque, vec_deque};
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, PeerId, TransportEvent};
-use otr_core::Timestamp;
 
 use crate::hostile::{Filter, Recorded};
 use crate::rng::Rng;

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{DeliveryId, Refusal};
-use otr_core::Timestamp;
 
 use crate::{AccountId, DeviceId, Direction};
 

@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use async_trait::async_trait;
+use o2tr::transport::Timestamp;
 use o2tr::transport::contract::{Harness, Rule, Violation};
 use o2tr::transport::{PeerId, Transport};
-use otr_core::Timestamp;
 use transport_mem::{Config, DeviceId, Faults, Hub};
 
 struct Memory {

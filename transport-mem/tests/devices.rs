@@ -5,8 +5,8 @@ mod scene;
 
 use core::time::Duration;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, Carbon, Delivery, Evidence, PeerId, Refusal, Subscription, TransportEvent};
-use otr_core::Timestamp;
 use scene::{START, Scene, bob, texts};
 use transport_mem::{Config, Routing};
 

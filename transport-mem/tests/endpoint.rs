@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, PeerId, SendToken, Transport, TransportEvent};
-use otr_core::Timestamp;
 use tokio::time::timeout;
 use transport_mem::{Config, Endpoint, Faults, Hub};
 

@@ -1,5 +1,6 @@
 //! Tasks of this repository: `cargo xtask help`.
 
+mod bench;
 mod ci;
 mod driver;
 mod provision;
@@ -51,11 +52,35 @@ enum Task {
     },
     /// Check the rules of the house that no compiler knows
     Tidy,
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Install the Debian packages that the tests need
     Provision {
         /// Only say what is missing; fails when something is
         #[arg(long)]
         check: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Compare us with libotr, operation by operation, in microseconds of process CPU time
+    ///
+    /// Both are measured in turn, several rounds, so that whatever else the machine does meets both. Trust the
+    /// ratios, not the microseconds.
+    Peers {
+        /// How often each operation is measured
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Only these operations: ake, pingpong, burst100, burst10k, smp, keygen, restored
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -76,6 +101,9 @@ fn run(task: Task) -> Result<()> {
             ci::run(&Workspace::load()?, &ci::Options { tests: !no_test, provision, advisories })
         }
         Task::Tidy => tidy::run(&Workspace::load()?),
+        Task::Bench { what: Bench::Peers { rounds, only, json } } => {
+            bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
+        }
         Task::Provision { check: true } => provision::check(),
         Task::Provision { check: false } => provision::install(),
     }

@@ -16,6 +16,9 @@ use crate::media::{Identity, identity_of};
 use crate::row::{RowId, SubRowId};
 
 /// Sealed rows in one SQLite database.
+///
+/// SQLite's pages carry no checksums: a row whose key rots in the index is not found, as if it had never been there.
+/// What is found is authenticated.
 pub struct Sqlite {
     connection: Connection,
     identity: Identity,

@@ -107,6 +107,11 @@ impl CellFile {
         self.write_sectors(layout::header_offset, &header.to_sector())
     }
 
+    /// Overwrites the wrapped master key.
+    pub(crate) fn erase_header(&self) -> Result<(), BackendError> {
+        self.write_sectors(layout::header_offset, &[0; SECTOR])
+    }
+
     /// The binding: the primary, or the mirror if that is damaged.
     pub(crate) fn read_binding(&self, key: &SecretBytes<32>) -> Result<Binding, OpenError> {
         for copy in COPIES {

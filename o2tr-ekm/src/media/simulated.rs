@@ -1,9 +1,12 @@
 //! [`Media`] in memory, which can fail at any operation and lose what was not synced.
 
+mod image;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::image::{Image, NameChange};
 use super::splitmix::SplitMix;
 use super::{Identity, Media, MediaFile};
 use crate::backend::Tables;
@@ -49,21 +52,6 @@ struct State {
     operations: u64,
     fault: Option<Fault>,
     crashed: bool,
-}
-
-#[derive(Clone, Default)]
-struct Image {
-    names: BTreeMap<String, u64>,
-    inodes: BTreeMap<u64, Vec<u8>>,
-    /// A database beside the files ([`crate::backend::Memory`]).
-    tables: Tables,
-}
-
-#[derive(Clone)]
-enum NameChange {
-    Create(String, u64),
-    Rename(String, String),
-    Remove(String),
 }
 
 impl Simulated {
@@ -243,35 +231,6 @@ impl State {
             image.change(change);
         }
         image
-    }
-}
-
-impl Image {
-    fn write(&mut self, inode: u64, offset: u64, bytes: &[u8]) {
-        let Ok(offset) = usize::try_from(offset) else { return };
-        let file = self.inodes.entry(inode).or_default();
-        let end = offset.saturating_add(bytes.len());
-        if !bytes.is_empty() && file.len() < end {
-            file.resize(end, 0);
-        }
-        file.iter_mut().skip(offset).zip(bytes).for_each(|(to, from)| *to = *from);
-    }
-
-    fn change(&mut self, change: &NameChange) {
-        match change {
-            NameChange::Create(name, inode) => {
-                self.names.insert(name.clone(), *inode);
-                self.inodes.entry(*inode).or_default();
-            }
-            NameChange::Rename(from, to) => {
-                if let Some(inode) = self.names.remove(from) {
-                    self.names.insert(to.clone(), inode);
-                }
-            }
-            NameChange::Remove(name) => {
-                self.names.remove(name);
-            }
-        }
     }
 }
 

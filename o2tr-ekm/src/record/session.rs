@@ -44,7 +44,7 @@ pub struct RestoredMark {
     pub at: Timestamp,
     /// When it was last alive before.
     pub last_alive: Timestamp,
-    /// The keyid of our newest key then: a higher one was made after the restart.
+    /// The last keyid of ours that was in the store: a higher one was made after the restart.
     pub our_keyid: u32,
     /// A message was read with it.
     pub recovered: bool,

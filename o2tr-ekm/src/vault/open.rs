@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Vault;
 use super::cache::Cache;
+use super::inspect::refuse_damage;
 #[cfg(feature = "sqlite")]
 use crate::backend::Sqlite;
 use crate::backend::{Backend, Files, Ledger, Memory, RawTransaction};
@@ -15,6 +16,7 @@ use crate::error::{BackendError, OpenError, StoreError};
 use crate::home::{Lock, Warning, warnings};
 use crate::key::{KeyHeader, StoreKeys, Unlock, new_master};
 use crate::media::{Disk, Identity, Media, MediaFile, Simulated, make_directory};
+use crate::row::RowName;
 use crate::store::Quarantine;
 use crate::{key, random};
 
@@ -29,12 +31,20 @@ pub struct Options {
     pub anchor: Option<Anchor>,
     /// Rows whose keys are kept in memory.
     pub cached_rows: usize,
+    /// Rows that must not be damaged: if one is, the store does not open, and nothing in it is changed.
+    pub required: Vec<RowName>,
 }
 
 impl Default for Options {
     /// Makes the store if need be, flushes after 75 ms (done within 100), has no anchor, keeps the keys of 4096 rows.
     fn default() -> Self {
-        Self { create: true, flush: Flush::After(Duration::from_millis(75)), anchor: None, cached_rows: 4096 }
+        Self {
+            create: true,
+            flush: Flush::After(Duration::from_millis(75)),
+            anchor: None,
+            cached_rows: 4096,
+            required: Vec::new(),
+        }
     }
 }
 
@@ -195,6 +205,7 @@ fn open<B: Backend>(
     } else {
         doubt(&binding, &read_rows_binding(&ledger, &keys, &store)?, identities, &store, options.anchor)
     };
+    refuse_damage(&mut backend, &cells, &keys, &store, &options.required)?;
     // Everything is recognised: from here on there are changes.
     cells.sync()?;
     if !header_twofold {

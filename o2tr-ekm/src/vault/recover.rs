@@ -1,40 +1,56 @@
 //! Finishes the erasures that a crash interrupted.
 
 use super::Vault;
-use crate::backend::{Backend, KeyName, Pending, RawTransaction};
+use crate::backend::{Backend, Pending, RawTransaction};
 use crate::cells::{Job, Work};
 use crate::error::StoreError;
 use crate::seal::KeyId;
 
+/// What is to be done about a pending erasure.
+enum Owed {
+    Work(Work),
+    Nothing,
+    /// The row is unreadable, perhaps because a newer program wrote it: clearing its cell could destroy it.
+    Undecided,
+}
+
 impl<B: Backend> Vault<B> {
     /// Erases every key of the list that is still to be found, and empties the list.
     pub(super) fn recover(&mut self, pending: Vec<Pending>) -> Result<(), StoreError> {
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<KeyName> = pending.iter().map(|pending| pending.key).collect();
+        let mut settled = Vec::with_capacity(pending.len());
         for pending in pending {
-            if let Some(work) = self.still_owed(pending)? {
-                self.eraser.add([work]);
+            match self.still_owed(pending)? {
+                Owed::Work(work) => {
+                    settled.push(pending.key);
+                    self.eraser.add([work]);
+                }
+                Owed::Nothing => settled.push(pending.key),
+                Owed::Undecided => {}
             }
+        }
+        if settled.is_empty() {
+            return Ok(());
         }
         self.erase_now()?;
         let mut transaction = RawTransaction::default();
         let freed = self.settle_erasures(&mut transaction);
-        transaction.pending_remove = keys;
+        transaction.pending_remove = settled;
         self.apply(&transaction)?;
         self.free_cells.extend(freed);
         Ok(())
     }
 
-    fn still_owed(&mut self, pending: Pending) -> Result<Option<Work>, StoreError> {
+    fn still_owed(&mut self, pending: Pending) -> Result<Owed, StoreError> {
         let Pending { key, cell, row, whole_cell } = pending;
         let key = KeyId(key);
         let held = self.eraser.file.holds(cell, key).map_err(|failure| self.fail(failure))?;
         if !held && !whole_cell {
-            return Ok(None);
+            return Ok(Owed::Nothing);
         }
         let head = self.head(row)?;
+        if head.as_ref().is_some_and(|head| head.header.is_err()) {
+            return Ok(Owed::Undecided);
+        }
         let at_home = head.as_ref().and_then(|head| {
             let header = head.header.ok().filter(|header| header.cell == cell)?;
             Some((head.live.as_ref()?, header))
@@ -55,6 +71,6 @@ impl<B: Backend> Vault<B> {
         if let Some(head) = head {
             self.cache.put(row, head);
         }
-        Ok(job.map(|job| Work { cell, row, job, erases: vec![key] }))
+        Ok(job.map_or(Owed::Nothing, |job| Owed::Work(Work { cell, row, job, erases: vec![key] })))
     }
 }

@@ -7,7 +7,8 @@ use crate::key::KdfCost;
 use crate::media::{Fault, Simulated};
 use crate::store::Change;
 
-const MANUAL: Options = Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8 };
+const MANUAL: Options =
+    Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 
 fn key(byte: u8) -> Unlock {
     Unlock::Key(SecretBytes::new([byte; 32]))
@@ -140,6 +141,25 @@ fn a_second_rotation_waits_for_the_first_key_to_be_erased() {
 }
 
 #[test]
+fn a_spare_of_which_one_copy_is_missing_is_not_relied_upon() {
+    let media = Simulated::new();
+    let mut vault = vault(&media);
+    vault.commit(put(0, 0).into()).unwrap();
+    vault.commit(put(0, 1).into()).unwrap();
+    // Of the fresh spare only the primary is written.
+    media.set_fault(Some(Fault::Crash(2)));
+    assert!(vault.flush().is_err());
+    drop(vault);
+    let media = media.after_crash(crate::media::Aftermath::Killed);
+    let mut vault = self::vault(&media);
+    vault.commit(put(0, 2).retiring_secret().into()).unwrap();
+    let mut live = Vec::new();
+    media.edit_rows(|_, _, bytes| live = bytes[21..37].to_vec());
+    let cells = media.bytes("cells").unwrap();
+    assert_eq!(cells.windows(16).filter(|part| *part == live).count(), 2);
+}
+
+#[test]
 fn a_failed_commit_poisons_until_the_store_is_reopened() {
     let media = Simulated::new();
     let mut vault = vault(&media);
@@ -208,6 +228,17 @@ fn an_interrupted_change_of_secret_leaves_one_of_the_two_and_is_finished() {
             assert_eq!(vault.load(&name(0)).unwrap().unwrap().generation, 1);
         }
     }
+}
+
+#[test]
+fn a_destroyed_store_has_no_master_key_left() {
+    let media = Simulated::new();
+    let mut vault = vault(&media);
+    vault.commit(put(0, 0).into()).unwrap();
+    let wrapped = media.bytes("cells").unwrap()[57..129].to_vec();
+    vault.destroy().unwrap();
+    assert!(!contains(&media.bytes("cells").unwrap(), &wrapped));
+    assert_eq!(open_in_memory(&media, &key(1), &MANUAL).unwrap_err(), OpenError::Damaged { file: "cells" });
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, TextState};
-use otr_core::wire::DataMessage;
-use otr_core::{SessionId, Timestamp};
+use otr_core::dsa::Fingerprint;
+use otr_core::wire::{DataMessage, Route};
+use otr_core::{Event as CoreEvent, Output as CoreOutput, SessionId, Timestamp};
 
 use super::{Conversation, Event};
 use crate::capability::{AckWindow, PairAck, PairId};
@@ -45,21 +46,25 @@ impl Conversation {
         }
     }
 
-    /// The peer has read these uses of one of our keys.
-    pub(super) fn take_acknowledgement(&mut self, ack: &PairAck) {
-        let read = |ssid: &[u8; 8], keyids: (u32, u32), use_number: u32| {
-            PairId::new(ssid, keyids.0, keyids.1) == ack.pair && ack.read.contains(use_number)
+    /// The owner of a key has read these uses of one of our keys. It speaks of its own sessions only.
+    pub(super) fn take_acknowledgement(&mut self, reader: &Fingerprint, ack: &PairAck) {
+        let read = |session: &SessionId, ssid: &[u8; 8], keyids: (u32, u32), use_number: u32| {
+            session.fingerprint == *reader
+                && PairId::new(ssid, keyids.0, keyids.1) == ack.pair
+                && ack.read.contains(use_number)
         };
         let mut acknowledged = Vec::new();
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight) if read(&flight.ssid, flight.keyids, flight.use_number) => {
+            TextState::InFlight(flight) if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) => {
                 acknowledged.push(text.id.clone());
                 false
             }
             TextState::InFlight(_) | TextState::Queued | TextState::HeldForTrust => true,
         });
         let before = self.lines.len();
-        self.lines.retain(|line| !line.kept.is_some_and(|kept| read(&kept.ssid, kept.keyids, kept.use_number)));
+        self.lines.retain(|line| {
+            !line.kept.is_some_and(|kept| read(&kept.session, &kept.ssid, kept.keyids, kept.use_number))
+        });
         if self.lines.len() != before || !acknowledged.is_empty() {
             self.touch_and_retire();
         }
@@ -68,13 +73,27 @@ impl Conversation {
         }
     }
 
+    /// Messages without text are not missed once something later was read: heartbeats have done what they were for,
+    /// and what the OTR layer made by itself (SMP, the extra key) carries no record, so it is never acknowledged.
+    pub(super) fn drop_textless(&mut self, read: &AckWindow) {
+        let outbox = &self.outbox;
+        let carries_text = |kept: &KeptLine| {
+            outbox.iter().any(|text| matches!(text.state, TextState::InFlight(flight) if flight.is_of(kept)))
+        };
+        let before = self.lines.len();
+        self.lines.retain(|line| {
+            !line.kept.is_some_and(|kept| {
+                line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read)
+            })
+        });
+        if self.lines.len() != before {
+            self.touch();
+        }
+    }
+
     /// Lines that the peer has not read although it has read later ones: the same bytes again.
     pub(super) fn repeat_missing(&mut self, session: SessionId, read: &AckWindow, now: Timestamp) {
-        let overtaken = |kept: &KeptLine| {
-            let pair = PairId::new(&kept.ssid, kept.keyids.0, kept.keyids.1);
-            read.get(pair).and_then(|map| map.highest()).is_some_and(|highest| kept.use_number < highest)
-        };
-        self.repeat(session, now, overtaken);
+        self.repeat(session, now, |kept| is_overtaken(kept, read));
     }
 
     /// The peer has sent us its newest message again: perhaps it waits for an answer that was lost.
@@ -90,6 +109,38 @@ impl Conversation {
             let current = (view.keyids.0.saturating_sub(1), view.keyids.1);
             self.repeat(view.id, now, |kept| kept.keyids == current);
         }
+    }
+
+    /// The peer has asked for our Signature once more: what we have sent in the new session since went by it, too.
+    /// To be called before the outputs of the OTR layer are taken.
+    pub(super) fn repeat_provisional(&mut self) {
+        let outputs: Vec<_> = core::iter::from_fn(|| self.peer.poll_output()).collect();
+        let completed = |output: &CoreOutput| matches!(output, CoreOutput::Event(CoreEvent::Established(_)));
+        let signature = outputs.iter().find_map(|output| match output {
+            CoreOutput::Send(line) => Some(line.clone()),
+            CoreOutput::Event(_) | CoreOutput::Retired(_) => None,
+        });
+        let Some(signature) = signature.filter(|_| !outputs.iter().any(completed)) else {
+            return self.turn.deferred.extend(outputs);
+        };
+        let receiver = match signature.route {
+            Some(Route::V3 { receiver, .. }) => receiver,
+            Some(Route::V2) | None => None,
+        };
+        self.add_line(signature.bytes, signature.route, None);
+        let provisional: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|record| !record.confirmed && record.id.instance == receiver)
+            .map(|record| record.ssid)
+            .collect();
+        let again: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| line.transmitted && line.kept.is_some_and(|kept| provisional.contains(&kept.ssid)))
+            .map(|line| line.id)
+            .collect();
+        again.into_iter().for_each(|id| self.transmit_line(id));
     }
 
     /// Sends kept lines of a session again, byte for byte: no key is used once more.
@@ -132,18 +183,30 @@ impl Conversation {
         self.lines.retain(|line| !(line.transmitted && line.kept.is_some_and(|kept| past(kept.ssid, kept.keyids))));
     }
 
-    /// An O2TR peer that never acknowledges does not make us keep everything.
+    /// An O2TR peer that never acknowledges does not make us keep everything: the oldest texts are given up with a
+    /// word.
     fn cap_kept_lines(&mut self, session: SessionId) {
         const MAX_KEPT: usize = 64;
-        let mut kept: Vec<_> = self
+        let mut surplus: Vec<_> = self
             .lines
             .iter()
             .filter(|line| line.transmitted && line.kept.is_some_and(|kept| kept.session == session))
-            .map(|line| line.id)
+            .filter_map(|line| Some((line.id, line.kept?)))
             .collect();
-        let surplus = kept.len().saturating_sub(MAX_KEPT);
-        kept.truncate(surplus);
-        self.lines.retain(|line| !kept.contains(&line.id));
+        surplus.truncate(surplus.len().saturating_sub(MAX_KEPT));
+        if surplus.is_empty() {
+            return;
+        }
+        let given_up = |text: &OutboxText| {
+            matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)))
+        };
+        let lost: Vec<_> = self.outbox.iter().filter(|text| given_up(text)).map(|text| text.id.clone()).collect();
+        self.outbox.retain(|text| !given_up(text));
+        self.lines.retain(|line| !surplus.iter().any(|(id, _)| *id == line.id));
+        self.touch_and_retire();
+        for id in lost {
+            self.emit(Event::Unconfirmed { id });
+        }
     }
 
     /// A new AKE with the same key: what was under way in the old session, text by text. `again` decides whether a
@@ -169,6 +232,24 @@ impl Conversation {
             self.emit(Event::Unconfirmed { id });
         }
     }
+}
+
+/// Whether the peer has read something that left after this line, and says nothing of the line itself.
+///
+/// Keyids rise, so a pair is older than another if neither of its keyids is higher. A pair that the window does not
+/// mention may have been pushed out of it; but not while an older one is still there.
+fn is_overtaken(kept: &KeptLine, read: &AckWindow) -> bool {
+    let own = PairId::new(&kept.ssid, kept.keyids.0, kept.keyids.1);
+    if let Some(highest) = read.get(own).and_then(|map| map.highest())
+        && kept.use_number < highest
+    {
+        return true;
+    }
+    let of_session = || read.parts().iter().flatten().map(|ack| ack.pair).filter(|pair| pair.ssid == own.ssid);
+    let older = |one: PairId, other: PairId| {
+        one != other && one.sender_keyid <= other.sender_keyid && one.recipient_keyid <= other.recipient_keyid
+    };
+    of_session().any(|pair| older(own, pair)) && of_session().any(|pair| pair == own || older(pair, own))
 }
 
 /// Ties a text to its line.

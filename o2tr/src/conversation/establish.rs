@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
-use o2tr_ekm::record::{InboxKind, Predecessor, Reading, SessionRecord, TrustLevel, TrustRecord, WasPrivate};
+use o2tr_ekm::record::{
+    InFlight, InboxKind, Predecessor, Reading, SessionRecord, TextState, TrustLevel, TrustRecord, WasPrivate,
+};
 use otr_core::dsa::Fingerprint;
 use otr_core::{Established, SessionId, Timestamp};
 
 use super::flush::Parcel;
-use super::{Conversation, Encrypted, Event, Refresh};
+use super::{Conversation, Encrypted, Event, MAX_TRUST, Refresh};
 use crate::capability::{ContinuitySecret, Exporter};
 
 /// How old a text may be to be sent again to a plain OTR client after a new AKE.
@@ -52,7 +54,7 @@ impl Conversation {
             self.lift_quarantine();
         }
         if let Some(before) = before {
-            self.succeed(&before, session.fingerprint, last_read, now);
+            self.succeed(&before, session.fingerprint, *revealed, last_read, now);
         }
         // A stranger's session never takes over: what is private stays addressed to whom it was.
         if self.was_private.is_none() {
@@ -70,6 +72,7 @@ impl Conversation {
         &mut self,
         before: &SessionRecord,
         fingerprint: Fingerprint,
+        revealed: bool,
         last_read: Option<Timestamp>,
         now: Timestamp,
     ) {
@@ -81,6 +84,13 @@ impl Conversation {
             // An O2TR peer: its texts wait until it has proven that it was the other end.
             return;
         }
+        // If the AKE was ours and nothing spoke against the peer's keys, it has read what it was sent.
+        let doubted = if revealed { self.timers.doubted.max(self.last_own_exchange) } else { Some(now) };
+        let in_doubt = |flight: &InFlight| doubted.is_some_and(|at| at >= flight.at);
+        self.outbox.retain(|text| match text.state {
+            TextState::InFlight(flight) => flight.ssid != before.ssid || !flight.transmitted || in_doubt(&flight),
+            TextState::Queued | TextState::HeldForTrust => true,
+        });
         self.settle_in_flight(before.ssid, |text, flight| {
             text.address == Some(fingerprint)
                 && (!flight.transmitted
@@ -113,6 +123,7 @@ impl Conversation {
             return level;
         }
         let level = TrustLevel::Unverified;
+        self.make_room_for_trust();
         self.trust.push(TrustRecord { fingerprint, level, highest_version: version, first_seen: now });
         self.put_in_inbox(InboxKind::NewFingerprint { fingerprint });
         level
@@ -128,10 +139,28 @@ impl Conversation {
         self.touch_and_retire();
     }
 
+    /// Keys that nobody cares for make room.
+    fn make_room_for_trust(&mut self) {
+        while self.trust.len() >= MAX_TRUST {
+            let idle = |known: &TrustRecord| {
+                known.level == TrustLevel::Unverified
+                    && self.was_private.is_none_or(|private| private.fingerprint != known.fingerprint)
+                    && !self.peer.sessions().any(|view| view.id.fingerprint == known.fingerprint)
+            };
+            let Some(index) = self.trust.iter().position(idle) else { return };
+            self.trust.remove(index);
+        }
+    }
+
     /// Records of sessions that the OTR layer has evicted.
     fn drop_orphaned_records(&mut self) {
         let peer = &self.peer;
+        let orphaned: Vec<_> =
+            self.sessions.iter().filter(|record| peer.view(record.id).is_none()).map(|record| record.ssid).collect();
         self.sessions.retain(|record| peer.view(record.id).is_some());
+        for ssid in orphaned {
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use otr_core::Timestamp;
 use rand_core::CryptoRng;
 
-use super::{Conversation, Event};
+use super::{Conversation, Event, Hold};
 
 /// Two looks at the clock, so far apart, must agree that a record has expired: a clock that jumps wipes nothing.
 const SECOND_LOOK: Duration = Duration::from_secs(3600);
@@ -19,7 +19,7 @@ impl Conversation {
             self.timers.batch_until,
             self.timers.rekey_at,
             self.timers.reauthenticate_at,
-            self.retained.iter().map(|retained| retained.expires).min(),
+            self.pair_expiry_due(),
             self.expiry_due(),
         ]
         .into_iter()
@@ -44,6 +44,11 @@ impl Conversation {
             self.reauthenticate(now, rng);
         }
         self.drop_expired_pairs(now);
+        if self.expiry_noticed.is_some_and(|noticed| noticed > now) {
+            // The clock had run ahead.
+            self.expiry_noticed = None;
+            self.touch();
+        }
         if due(self.expiry_due()) {
             self.expire(now);
         }
@@ -66,9 +71,14 @@ impl Conversation {
         if self.poisoned {
             return;
         }
+        let came = online && !self.presence.online;
         self.presence.online = online;
         if online {
             self.end_batch(now);
+        }
+        if came && self.outbox.iter().any(|text| self.hold_of(&text.id) == Some(Hold::NoSession)) {
+            // What was offered while the peer was away is not answered by itself.
+            self.ask_for_session(now, rng);
         }
         self.finish_turn(now, rng);
     }
@@ -94,11 +104,9 @@ impl Conversation {
             return self.touch();
         }
         self.expiry_noticed = None;
-        let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
-        for session in sessions {
-            if let Some(ssid) = self.session_record(session).map(|record| record.ssid) {
-                self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
-            }
+        let sessions: Vec<_> = self.sessions.iter().map(|record| (record.id, record.ssid)).collect();
+        for (session, ssid) in sessions {
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
             self.peer.forget_session(session);
             self.emit(Event::Expired { session });
         }

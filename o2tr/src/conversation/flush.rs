@@ -1,13 +1,19 @@
 //! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
 
-use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, TextState};
+use core::time::Duration;
+
+use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord, TextState};
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::receive::encrypted;
 use super::{Conversation, Event, Hold};
 use crate::settings::AbsentPolicy;
+
+/// What stands before a text that is sent again to a plain OTR client.
+const RESENT: &[u8] = b"[resent] ";
 
 /// What a message of ours is for.
 pub(super) struct Parcel<'a> {
@@ -29,15 +35,23 @@ impl Parcel<'_> {
 impl Conversation {
     /// Sends what can be sent. Order holds: behind a text that waits, nothing leaves to the same key.
     pub(super) fn flush(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let waited = self.waiting() + self.controls.len();
         self.flush_controls(now, rng);
-        while self.controls.is_empty() {
-            let Some(index) = self.outbox.iter().position(|text| text.state == TextState::Queued) else { break };
-            if !self.try_send(index, now) {
-                break;
+        let mut waiting = Vec::new();
+        let mut index = 0;
+        while self.controls.is_empty()
+            && let Some(text) = self.outbox.get(index)
+        {
+            let before = (self.outbox.len(), text.address);
+            if text.state == TextState::Queued && !waiting.contains(&text.address) && !self.try_send(index, now) {
+                waiting.push(before.1);
+            }
+            // One that leaves in clear is gone from the list.
+            if self.outbox.len() == before.0 {
+                index += 1;
             }
         }
-        if waited > 0 && self.waiting() + self.controls.len() == 0 {
+        if self.timers.paused && self.waiting() + self.controls.len() == 0 {
+            self.timers.paused = false;
             self.timers.rekey_at = None;
             self.timers.rekeys = 0;
             self.emit(Event::Resumed);
@@ -54,14 +68,13 @@ impl Conversation {
             self.emit(Event::Sent { id: text.id });
             return true;
         }
-        let Ok(view) = self.way_for(&text) else {
-            if self.hold_of(&text.id) == Some(Hold::Trust) {
-                self.hold_for_trust();
-            }
-            return false;
-        };
+        let Ok(view) = self.way_for(&text) else { return false };
+        let capable = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        // An O2TR peer knows the text by its id; another one may be shown it twice, and is told so.
+        let mark: &[u8] = if text.again && !capable { RESENT } else { b"" };
+        let marked = Zeroizing::new([mark, text.text.as_bytes()].concat());
         let parcel = Parcel {
-            text: text.text.as_bytes(),
+            text: &marked,
             flags: DataFlags::empty(),
             tlvs: Vec::new(),
             message_id: text.wire_id,
@@ -124,7 +137,10 @@ impl Conversation {
         if !view.encrypted {
             return Err(Hold::NoSession);
         }
-        let keeps_keys = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
+        let keeps_keys = self.session_record(view.id).is_some_and(keeps_keys);
+        if !keeps_keys && self.is_about_to_renew(view.id) {
+            return Err(Hold::NoSession);
+        }
         if !self.presence.online && !keeps_keys && self.settings.absent == AbsentPolicy::Hold {
             return Err(Hold::PeerAway);
         }
@@ -132,6 +148,14 @@ impl Conversation {
             return Err(Hold::Threshold);
         }
         Ok(*view)
+    }
+
+    /// A plain OTR client forgets the old session when our Reveal Signature arrives, so what is sent behind it waits
+    /// for the new one, as long as that may still come.
+    fn is_about_to_renew(&self, id: SessionId) -> bool {
+        // Only an AKE that is taken up again by a timer counts; an open commit may wait for days.
+        let later = Timestamp::from_millis(u64::MAX);
+        self.peer.awaits_signature(id.instance) && self.peer.is_exchanging(later, Duration::ZERO)
     }
 
     /// Encrypts one message and keeps its line. `None` if the session cannot send now.
@@ -177,14 +201,15 @@ impl Conversation {
             })
             .collect();
         // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
-        let mut behind: Vec<((u32, u32), u32)> = Vec::new();
+        let mut behind: Vec<(([u8; 8], (u32, u32)), u32)> = Vec::new();
         for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
-            match behind.iter_mut().find(|(keyids, _)| *keyids == kept.keyids) {
+            let key = (kept.ssid, kept.keyids);
+            match behind.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, count)) => {
                     kept.use_number = kept.use_number.saturating_sub(*count);
                     *count += 1;
                 }
-                None => behind.push((kept.keyids, 1)),
+                None => behind.push((key, 1)),
             }
         }
         outputs
@@ -219,4 +244,9 @@ impl Conversation {
         })?;
         Some(KeptLine { session: view.id, ssid: view.ssid, keyids, use_number: view.uses_of_key, auto: false })
     }
+}
+
+/// The peer has said that it keeps its record of the session.
+pub(super) fn keeps_keys(record: &SessionRecord) -> bool {
+    record.capability.is_some_and(|said| said.record_lifetime > 0)
 }

@@ -5,7 +5,7 @@ use o2tr_omd::Evidence;
 use otr_core::{Message, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
-use super::{Conversation, Event, MAX_READ_IDS, Refresh, Rejection, Text};
+use super::{Conversation, Event, MAX_INBOX, MAX_INBOX_BYTES, MAX_READ_IDS, Refresh, Rejection, Text};
 use crate::capability::Capability;
 
 impl Conversation {
@@ -38,10 +38,13 @@ impl Conversation {
     }
 
     /// With a pair that its session has left behind: text only, nothing else has an effect.
-    pub(super) fn take_retained(&mut self, message: Message, evidence: &Evidence) {
+    pub(super) fn take_retained(&mut self, message: Message, ssid: &[u8; 8], suspect: bool, evidence: &Evidence) {
         self.touch();
-        let provenance = if self.quarantined { Provenance::Unverified } else { Provenance::Retained };
+        let provenance = if suspect { Provenance::Unverified } else { Provenance::Retained };
         let said = Capability::find(&message.content.tlvs);
+        if !suspect {
+            self.mark_for_acknowledgement(&message, ssid, said.as_ref());
+        }
         if !message.content.text.is_empty() {
             self.take_text(Some(message.session), &message.content.text, said.as_ref(), provenance, evidence);
         }
@@ -88,6 +91,12 @@ impl Conversation {
         self.touch();
     }
 
+    /// The application takes nothing, and no more can be kept for it.
+    pub(super) fn inbox_is_full(&self) -> bool {
+        let bytes: usize = self.inbox.iter().map(|item| size_of_item(&item.kind)).sum();
+        self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
+    }
+
     /// The application has taken what came under `id` for good. Unknown ids are ignored.
     pub fn acknowledge(&mut self, id: u64) {
         let before = self.inbox.len();
@@ -100,6 +109,8 @@ impl Conversation {
 
     /// Keys from the store: the first message recovers the session, a key made since refreshes it.
     fn follow_recovery(&mut self, message: &Message, now: Timestamp) -> Provenance {
+        let silent_since =
+            message.advanced && self.peer.view(message.session).is_some_and(|view| view.uses_of_key == 0);
         let Some(record) = self.session_record_mut(message.session) else { return Provenance::Live };
         let Some(mut mark) = record.restored else { return Provenance::Live };
         if message.place.1 > mark.our_keyid {
@@ -111,13 +122,30 @@ impl Conversation {
             return Provenance::Live;
         }
         if !mark.recovered {
+            let (sender_keyid, recipient_keyid, _) = message.place;
+            let same_key = record.reading.keyids == (sender_keyid, recipient_keyid);
+            let before = if same_key { record.reading.count } else { 0 };
+            let messages_under_key = before.saturating_add(1);
             mark.recovered = true;
             record.restored = Some(mark);
             record.refresh_owed = true;
-            self.emit(Event::Recovered { session: message.session, age: now.since(mark.last_alive) });
+            let age = now.since(mark.last_alive);
+            self.emit(Event::Recovered { session: message.session, age, messages_under_key });
+            self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
+        } else if silent_since {
+            // The peer has used a key that it was told of before the restart: the fresh one is still owed.
+            record.refresh_owed = true;
             self.timers.batch_until = Some(now.after(super::refresh::BATCH_QUIET));
         }
         Provenance::Offline
+    }
+}
+
+fn size_of_item(kind: &InboxKind) -> usize {
+    match kind {
+        InboxKind::Text(item) => item.text.as_bytes().len(),
+        InboxKind::ExtraKey(extra) => extra.data.len(),
+        InboxKind::Finished { .. } | InboxKind::NewFingerprint { .. } | InboxKind::SmpResult { .. } => 0,
     }
 }
 

@@ -1,31 +1,33 @@
 //! Our record in the padding of a data message: what we say, and what we make of the peer's.
 
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 use o2tr_ekm::record::{PeerCapability, ReadPair, Reading, SessionRecord, TextState};
 use otr_core::wire::Tlv;
 use otr_core::{Message, SessionId, SessionView, Timestamp};
 
-use super::Conversation;
 use super::flush::Parcel;
+use super::{Conversation, Event, Hold};
 use crate::capability::{
     AckMap, AckWindow, Capability, ContinuityProof, ContinuitySecret, MessageId, PairAck, PairId, Side, Threshold,
 };
 
 impl Conversation {
-    /// The record for a message of ours: always to a peer that has shown one, and in the first message of a session.
-    /// A plain OTR client sees padding once.
+    /// The record for a message of ours: always to a peer that has shown one, and to one that has said nothing yet in
+    /// the session, since it may. Whoever has spoken without one is a plain OTR client and sees padding once.
     pub(super) fn record_for(&self, view: &SessionView, parcel: &Parcel<'_>, use_number: u32) -> Option<Tlv> {
         let record = self.session_record(view.id)?;
-        if record.capability.is_none() && record.announced > 0 && !parcel.refresh_wanted {
+        if record.capability.is_none() && record.confirmed && record.announced > 0 && !parcel.refresh_wanted {
             return None;
         }
+        let lifetime = if self.settings.keeps_keys { self.settings.time_to_live } else { Duration::ZERO };
         let threshold = self.settings.threshold.map(|k| u16::try_from(k).unwrap_or(u16::MAX));
         let capability = Capability {
             refresh_wanted: parcel.refresh_wanted,
             auto: parcel.auto,
             threshold: threshold.and_then(Threshold::new),
-            record_lifetime: u32::try_from(self.settings.time_to_live.as_secs()).unwrap_or(u32::MAX),
+            record_lifetime: u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX),
             use_number: NonZeroU32::new(use_number)?,
             message_id: MessageId::from_bytes(parcel.message_id),
             read: if self.settings.receipts { window_of(record) } else { AckWindow::default() },
@@ -42,8 +44,9 @@ impl Conversation {
             record_lifetime: said.record_lifetime,
         });
         for ack in said.read.parts().iter().flatten() {
-            self.take_acknowledgement(ack);
+            self.take_acknowledgement(&session.fingerprint, ack);
         }
+        self.drop_textless(&said.read);
         self.repeat_missing(session, &said.read, now);
         if said.refresh_wanted {
             self.turn_to_answer(session);
@@ -70,13 +73,18 @@ impl Conversation {
 
     /// Texts under way in a session whose other end may have been somebody else than who is there now.
     fn hold_unproven(&mut self, ssid: [u8; 8]) {
+        let mut held = 0;
         for text in &mut self.outbox {
             if matches!(text.state, TextState::InFlight(flight) if flight.ssid == ssid) {
                 text.state = TextState::HeldForTrust;
                 text.again = true;
+                held += 1;
             }
         }
         self.lines.retain(|line| line.kept.is_none_or(|kept| kept.ssid != ssid));
+        for _ in 0..held {
+            self.emit(Event::Paused { queued: self.waiting(), reason: Hold::Trust });
+        }
     }
 
     /// Counts what was read under the peer's key, for the threshold, and marks it for acknowledgement.
@@ -84,16 +92,28 @@ impl Conversation {
         let (sender_keyid, recipient_keyid, _) = message.place;
         let Some(record) = self.session_record_mut(message.session) else { return };
         let keyids = (sender_keyid, recipient_keyid);
-        if record.reading.keyids != keyids {
+        let before = record.reading.keyids;
+        // One that was overtaken says nothing of the present key.
+        let overtaken = keyids != before && keyids.0 <= before.0 && keyids.1 <= before.1;
+        if keyids != before && !overtaken {
             record.reading = Reading { keyids, count: 0, wanted: false };
         }
-        record.reading.count = record.reading.count.saturating_add(1);
-        record.reading.wanted |= !automatic;
-        if let Some(said) = said {
-            let mut window = window_of(record);
-            window.mark(PairId::new(&record.ssid, sender_keyid, recipient_keyid), said.use_number.get());
-            record.window = window.parts().iter().flatten().map(ReadPair::of).collect();
+        if !overtaken {
+            record.reading.count = record.reading.count.saturating_add(1);
+            record.reading.wanted |= !automatic;
         }
+        let ssid = record.ssid;
+        self.mark_for_acknowledgement(message, &ssid, said);
+    }
+
+    /// What was read is acknowledged in the session that the peer's key has now, whichever it was read in.
+    pub(super) fn mark_for_acknowledgement(&mut self, message: &Message, ssid: &[u8; 8], said: Option<&Capability>) {
+        let (sender_keyid, recipient_keyid, _) = message.place;
+        let Some(record) = self.session_record_mut(message.session) else { return };
+        let Some(said) = said else { return };
+        let mut window = window_of(record);
+        window.mark(PairId::new(ssid, sender_keyid, recipient_keyid), said.use_number.get());
+        record.window = window.parts().iter().flatten().map(ReadPair::of).collect();
     }
 }
 

@@ -5,7 +5,7 @@ use otr_core::Timestamp;
 use otr_core::dsa::Fingerprint;
 use rand_core::CryptoRng;
 
-use super::{Conversation, Event, Hold, MAX_OUTBOX};
+use super::{Conversation, Event, Hold, MAX_OUTBOX, MAX_OUTBOX_BYTES};
 use crate::capability::MessageId;
 
 /// Why a text was not taken.
@@ -13,7 +13,7 @@ use crate::capability::MessageId;
 #[non_exhaustive]
 pub enum SendError {
     /// The outbox is full.
-    #[error("{MAX_OUTBOX} texts already wait; cancel some or wait until the peer answers")]
+    #[error("as many texts wait as can be kept; cancel some or wait until the peer answers")]
     OutboxFull,
     /// A text under way has this id already.
     #[error("a text with the id {0:?} is already under way")]
@@ -154,7 +154,8 @@ impl Conversation {
         if text.len() > MAX_TEXT {
             return Err(SendError::TooLong(text.len()));
         }
-        if self.outbox.len() >= MAX_OUTBOX {
+        let bytes: usize = self.outbox.iter().map(|known| known.text.as_bytes().len()).sum();
+        if self.outbox.len() >= MAX_OUTBOX || bytes + text.len() > MAX_OUTBOX_BYTES {
             return Err(SendError::OutboxFull);
         }
         Ok(())

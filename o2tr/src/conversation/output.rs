@@ -104,6 +104,8 @@ pub enum Event {
         session: SessionId,
         /// How long ago it was alive.
         age: core::time::Duration,
+        /// How many messages under the same key of the peer were read, this one included.
+        messages_under_key: u32,
     },
     /// Fresh keys have replaced those from the store.
     Refreshed {

@@ -9,7 +9,7 @@ use otr_core::wire::{Codec, DataFlags, DataMessage, Header, MessageType, Reader,
 use otr_core::{InstanceTag, Output as CoreOutput, SessionId, Timestamp, decode_data};
 use rand_core::CryptoRng;
 
-use super::{Conversation, Event, MAX_EARLY, Rejection};
+use super::{Conversation, Event, MAX_EARLY, MAX_EARLY_BYTES, Rejection};
 
 impl Conversation {
     /// Takes a line from the network, with what the transport knows of it. When the outputs that follow are drained,
@@ -20,6 +20,9 @@ impl Conversation {
         }
         if evidence.is_own() || evidence.error {
             self.emit(Event::Rejected(Rejection::Echo));
+        } else if self.inbox_is_full() {
+            // Nothing is read that could not be kept until the application takes it.
+            self.emit(Event::Rejected(Rejection::OverLimit));
         } else if let Some(whole) = self.peer.reassemble(line).map(|whole| whole.into_owned()) {
             self.handle_whole(&whole, evidence, now, rng);
         } else {
@@ -36,11 +39,15 @@ impl Conversation {
         match text::classify_reassembled(line) {
             Line::Encoded(encoded) if encoded.kind() == Kind::Data => self.handle_data(line, evidence, now, rng),
             Line::Encoded(encoded) => {
-                let opens = encoded.kind() == Kind::Commit;
-                if opens && evidence.is_late() {
+                if encoded.kind() == Kind::Commit && evidence.is_late() {
                     return self.emit(Event::LateOffer { sent_at: evidence.delayed });
                 }
-                self.hand_to_peer(line, evidence, now, rng);
+                let reveals = encoded.kind() == Kind::RevealSignature;
+                self.peer.handle_line(line, now, rng);
+                if reveals {
+                    self.repeat_provisional();
+                }
+                self.absorb_with(evidence, now, rng);
             }
             Line::Query { .. } if evidence.is_late() => self.emit(Event::LateOffer { sent_at: evidence.delayed }),
             Line::Tagged { text, .. } if evidence.is_late() || self.is_private() => {
@@ -48,12 +55,13 @@ impl Conversation {
                 self.take_clear_text(text, evidence);
             }
             Line::Error { text } => self.take_error(text, evidence, now, rng),
-            Line::Plain
-            | Line::Tagged { .. }
-            | Line::Query { .. }
-            | Line::VersionOne
-            | Line::Fragment(_)
-            | Line::Unknown { .. } => self.hand_to_peer(line, evidence, now, rng),
+            Line::Query { .. } => {
+                self.timers.doubted = Some(now);
+                self.hand_to_peer(line, evidence, now, rng);
+            }
+            Line::Plain | Line::Tagged { .. } | Line::VersionOne | Line::Fragment(_) | Line::Unknown { .. } => {
+                self.hand_to_peer(line, evidence, now, rng)
+            }
         }
     }
 
@@ -79,8 +87,12 @@ impl Conversation {
         let verdict = omd::verdict(&described, &situation, self.candidates(message.as_ref()));
         match (verdict, message) {
             (Verdict::Live { .. } | Verdict::Offline { .. }, Some(_)) => self.hand_to_peer(line, evidence, now, rng),
-            (Verdict::Retained { index } | Verdict::Quarantined { place: Place { index, .. } }, Some(message)) => {
+            (Verdict::Retained { index }, Some(message)) => self.read_retained(index, &message, evidence),
+            (Verdict::Quarantined { place: Place { index, .. } }, Some(message)) => {
                 self.read_retained(index, &message, evidence);
+                if self.quarantined && !evidence.is_late() {
+                    self.start_own_exchange(message.route.sender(), now, rng);
+                }
             }
             (Verdict::Duplicate { .. }, Some(message)) => {
                 self.emit(Event::Rejected(Rejection::Duplicate));
@@ -88,7 +100,9 @@ impl Conversation {
             }
             (Verdict::CloneSuspected { .. }, Some(message)) => {
                 self.emit(Event::Rejected(Rejection::CloneSuspected));
-                self.start_own_exchange(message.route.sender(), now, rng);
+                if !evidence.is_late() {
+                    self.start_own_exchange(message.route.sender(), now, rng);
+                }
             }
             (Verdict::Early, Some(_)) => self.keep_early(line),
             (verdict, _) => {
@@ -140,11 +154,11 @@ impl Conversation {
             let restored = self.session_record(id).is_some_and(|record| record.restored.is_some());
             Candidate { restored, ..Candidate::from(probe) }
         });
-        let standing = if self.quarantined { Standing::Quarantined } else { Standing::Sound };
-        let retained = message.into_iter().flat_map(move |message| {
-            self.retained
-                .iter()
-                .map(move |retained| Candidate { standing, ..Candidate::from(retained.pair.probe(message)) })
+        let retained = message.into_iter().flat_map(|message| {
+            self.retained.iter().map(|retained| {
+                let standing = if retained.suspect { Standing::Quarantined } else { Standing::Sound };
+                Candidate { standing, ..Candidate::from(retained.pair.probe(message)) }
+            })
         });
         Candidates { live, records: core::iter::empty(), retained }
     }
@@ -155,7 +169,8 @@ impl Conversation {
     }
 
     fn keep_early(&mut self, line: &[u8]) {
-        if self.early.len() >= MAX_EARLY {
+        let bytes: usize = self.early.iter().map(Vec::len).sum();
+        if self.early.len() >= MAX_EARLY || bytes + line.len() > MAX_EARLY_BYTES {
             return self.emit(Event::Rejected(Rejection::OverLimit));
         }
         self.early.push_back(line.to_vec());
@@ -177,8 +192,9 @@ impl Conversation {
 
     fn read_retained(&mut self, index: usize, message: &DataMessage<'_>, evidence: &Evidence) {
         let Some(retained) = self.retained.get_mut(index) else { return };
+        let (ssid, suspect) = (retained.pair.origin().ssid, retained.suspect);
         match retained.pair.read(message) {
-            Ok(message) => self.take_retained(message, evidence),
+            Ok(message) => self.take_retained(message, &ssid, suspect, evidence),
             Err(_) => self.emit(Event::Rejected(Rejection::Unreadable)),
         }
     }

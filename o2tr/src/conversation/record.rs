@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use o2tr_ekm::codec::{self, CodecError};
-use o2tr_ekm::record::{ConversationRecord, RestoredMark, RetainedRecord};
+use o2tr_ekm::record::{ConversationRecord, RestoredMark, RetainedRecord, TextState};
 use otr_core::{Identity, Leap, Peer, RestoreError, RetainedPair, Timestamp};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::refresh::BATCH_QUIET;
 use super::{Conversation, Event, Presence, Retained, Timers, Turn};
 use crate::settings::Settings;
 
@@ -95,11 +96,15 @@ impl Conversation {
             timers: Timers::default(),
             controls: Default::default(),
         };
-        conversation.mark_restored(now);
+        conversation.timers.paused = conversation.waiting() > 0;
+        conversation.mark_restored(now, rng);
         if opening.quarantine && !conversation.quarantined {
-            conversation.quarantine(now);
+            conversation.quarantine(opening.leap, now);
         }
-        conversation.hand_over_again();
+        if conversation.sessions.iter().any(|session| session.refresh_owed) {
+            conversation.timers.batch_until = Some(now.after(BATCH_QUIET));
+        }
+        conversation.hand_over_again(now);
         conversation.finish_turn(now, rng);
         Ok(conversation)
     }
@@ -126,21 +131,28 @@ impl Conversation {
     }
 
     /// Every encrypted session is now one that came out of the store.
-    fn mark_restored(&mut self, now: Timestamp) {
+    fn mark_restored(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         for session in &mut self.sessions {
             let Some(view) = self.peer.view(session.id).filter(|view| view.encrypted) else { continue };
             let last_alive = view.last_verified.unwrap_or(view.established);
-            session.restored = Some(RestoredMark { at: now, last_alive, our_keyid: view.keyids.0, recovered: false });
+            // A key that nobody was told of is replaced at once, so that the next message already brings a fresh one.
+            let renewed = self.peer.renew_unannounced(session.id, rng);
+            let our_keyid = if renewed { view.keyids.0.saturating_sub(1) } else { view.keyids.0 };
+            session.restored = Some(RestoredMark { at: now, last_alive, our_keyid, recovered: false });
         }
     }
 
-    /// Reads what can be read, continues nothing: every session is left to its receiving pairs.
-    fn quarantine(&mut self, now: Timestamp) {
+    /// Reads what can be read, continues nothing: every session is left to its receiving pairs, AKEs are dropped.
+    fn quarantine(&mut self, leap: Leap, now: Timestamp) {
         self.quarantined = true;
+        // Ids that were given since may be remembered by the application: they name something else.
+        self.last_id = self.last_id.saturating_add(leap.get());
         let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
         for id in sessions {
             self.peer.forget_session(id);
         }
+        // No session is left that could be told of it.
+        self.peer.end(now);
         while let Some(output) = self.peer.poll_output() {
             if let otr_core::Output::Retired(pair) = output {
                 self.retain(pair, now);
@@ -148,29 +160,46 @@ impl Conversation {
         }
         for retained in &mut self.retained {
             retained.unrevealed = true;
+            retained.suspect = true;
         }
-        self.lines.retain(|line| line.kept.is_none());
+        self.early.clear();
+        self.lines.retain(|line| line.route.is_none());
+        for text in &mut self.outbox {
+            if matches!(text.state, TextState::InFlight(flight) if !flight.transmitted) {
+                text.state = TextState::Queued;
+            }
+            // It may have left since the store was copied.
+            text.again = true;
+        }
         self.touch_and_retire();
         self.emit(Event::Quarantined);
     }
 
     /// Events that were not acknowledged, lines that were not reported as transmitted.
-    fn hand_over_again(&mut self) {
+    fn hand_over_again(&mut self, now: Timestamp) {
         let items: Vec<_> = self.inbox.iter().map(Event::of_item).collect();
         items.into_iter().for_each(|event| self.emit(event));
-        let lines: Vec<_> = self.lines.iter().filter(|line| !line.transmitted).map(|line| line.id).collect();
-        lines.into_iter().for_each(|id| self.transmit_line(id));
+        let lines: Vec<_> = self.lines.iter().filter(|line| !line.transmitted).cloned().collect();
+        for line in lines {
+            if let Some(kept) = line.kept
+                && let Some(record) = self.session_record_mut(kept.session)
+            {
+                // The peer may have it already, and a plain OTR client then answers with an error.
+                record.repeated_at = Some(now);
+            }
+            self.transmit_line(line.id);
+        }
     }
 }
 
 impl Retained {
     fn record(&self) -> RetainedRecord {
-        let Self { pair, expires, unrevealed } = self;
-        RetainedRecord { pair: pair.snapshot(), expires: *expires, unrevealed: *unrevealed }
+        let Self { pair, expires, unrevealed, suspect } = self;
+        RetainedRecord { pair: pair.snapshot(), expires: *expires, unrevealed: *unrevealed, suspect: *suspect }
     }
 
     fn restore(record: RetainedRecord) -> Result<Self, RestoreError> {
-        let RetainedRecord { pair, expires, unrevealed } = record;
-        Ok(Self { pair: RetainedPair::restore(pair)?, expires, unrevealed })
+        let RetainedRecord { pair, expires, unrevealed, suspect } = record;
+        Ok(Self { pair: RetainedPair::restore(pair)?, expires, unrevealed, suspect })
     }
 }

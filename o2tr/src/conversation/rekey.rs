@@ -23,6 +23,10 @@ const AFTER_RETRY: Duration = Duration::from_secs(60);
 impl Conversation {
     /// The user asks for a private conversation.
     pub fn start(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if self.poisoned {
+            return;
+        }
+        self.timers.doubted = Some(now);
         self.ask(now, rng);
         self.finish_turn(now, rng);
     }
@@ -89,6 +93,9 @@ impl Conversation {
         self.emit(Event::PeerError { text: text.to_vec() });
         let explained =
             self.sessions.iter().any(|record| record.repeated_at.is_some_and(|at| now.since(at) < AFTER_RETRY));
+        if !explained {
+            self.timers.doubted = Some(now);
+        }
         let wanted = self.settings.policy.contains(Policy::ERROR_START_AKE);
         if wanted && self.is_private() && !evidence.is_late() && !explained {
             self.start_own_exchange(None, now, rng);
@@ -120,12 +127,17 @@ impl Conversation {
         self.add_line(error_line(text), None, None);
     }
 
-    /// Texts wait at the threshold although the peer is there: a plain OTR client answers a burst only once a
-    /// minute. Of two that wait, the one with the lower tag begins.
+    /// Texts wait at the threshold although the peer is there (a plain OTR client answers a burst only once a
+    /// minute), or for a session after a private conversation. Of two that wait, the one with the lower tag begins.
     pub(super) fn plan_rekey(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let stuck =
-            self.presence.online && self.outbox.iter().any(|text| self.hold_of(&text.id) == Some(Hold::Threshold));
-        if !stuck && self.controls.is_empty() {
+        let finished = self.peer.current().and_then(|id| self.peer.view(id)).is_some_and(|view| !view.encrypted);
+        let stuck = !self.controls.is_empty()
+            || self.outbox.iter().any(|text| match self.hold_of(&text.id) {
+                Some(Hold::Threshold) => true,
+                Some(Hold::NoSession) => self.is_private() && !finished,
+                Some(Hold::PeerAway | Hold::Trust) | None => false,
+            });
+        if !stuck || !self.presence.online {
             self.timers.rekey_at = None;
             return;
         }
@@ -144,6 +156,10 @@ impl Conversation {
     pub(super) fn rekey(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.timers.rekey_at = None;
         let attempt = self.timers.rekeys;
+        // One that the peer has answered, or that is on its way, is not disturbed.
+        if self.peer.is_exchanging(now, PAUSE) {
+            return;
+        }
         self.timers.rekeys = attempt.saturating_add(1);
         match self.peer.current() {
             Some(id) if attempt % 2 == 0 => self.commit_to(id, now, rng),

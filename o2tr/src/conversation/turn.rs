@@ -36,9 +36,17 @@ impl Conversation {
         if self.commit_open || self.poisoned {
             return None;
         }
-        let output = self.outputs.pop_front();
-        self.commit_open = matches!(output, Some(Output::Commit(_)));
-        output
+        loop {
+            let output = self.outputs.pop_front();
+            // A later turn may have done away with a line that waited here: then it must not leave any more.
+            if let Some(Output::Transmit(line)) = &output
+                && !self.lines.iter().any(|known| known.id == line.id)
+            {
+                continue;
+            }
+            self.commit_open = matches!(output, Some(Output::Commit(_)));
+            return output;
+        }
     }
 
     /// The commit that was polled last is durable: what stands behind it may go.
@@ -83,6 +91,9 @@ impl Conversation {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
+        if matches!(event, Event::Paused { .. }) {
+            self.timers.paused = true;
+        }
         self.turn.effects.push(Effect::Event(Box::new(event)));
     }
 

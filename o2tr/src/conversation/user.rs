@@ -8,9 +8,9 @@ use rand_core::CryptoRng;
 use super::Conversation;
 
 impl Conversation {
-    /// Ends the private conversation: the peer is told, all keys are forgotten, texts that wait are dropped with a
-    /// word, and what is typed next is no longer private. At the threshold nothing is sent: the peer learns of it
-    /// from the reply to its next message.
+    /// Ends the private conversation: the peer is told, all keys are forgotten, texts that wait are held until the
+    /// user [releases](Self::release) or cancels them, and what is typed next is no longer private. At the threshold
+    /// nothing is sent: the peer learns of it from the reply to its next message.
     pub fn end(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         if self.poisoned {
             return;
@@ -62,11 +62,15 @@ impl Conversation {
         &self.trust
     }
 
-    /// Texts that are held because another key answered may go to the key of the present session.
+    /// Texts that are held, because another key answered or because the peer could not prove that it was the other
+    /// end before, may go to the key of the present session.
     pub fn release(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if self.poisoned {
+            return;
+        }
         let Some(current) = self.peer.current() else { return };
         for text in &mut self.outbox {
-            if !matches!(text.state, TextState::InFlight(_)) && text.address != Some(current.fingerprint) {
+            if !matches!(text.state, TextState::InFlight(_)) {
                 text.state = TextState::Queued;
                 text.address = Some(current.fingerprint);
             }
@@ -74,17 +78,5 @@ impl Conversation {
         self.was_private = Some(WasPrivate { fingerprint: current.fingerprint });
         self.touch();
         self.finish_turn(now, rng);
-    }
-
-    /// The text that could leave next finds only another key than the one it was written for.
-    pub(super) fn hold_for_trust(&mut self) {
-        let present: Vec<_> =
-            self.peer.sessions().filter(|view| view.encrypted).map(|view| view.id.fingerprint).collect();
-        for text in &mut self.outbox {
-            if text.state == TextState::Queued && text.address.is_some_and(|address| !present.contains(&address)) {
-                text.state = TextState::HeldForTrust;
-            }
-        }
-        self.touch();
     }
 }

@@ -4,6 +4,7 @@ use o2tr_ekm::record::TrustLevel;
 use otr_core::SessionId;
 
 use super::Conversation;
+use super::flush::keeps_keys;
 
 /// How private a text would be that is typed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Conversation {
             threshold: self.settings.threshold,
             queued: self.waiting(),
             trust: session.map_or_else(TrustLevel::default, |view| self.trust_in(&view.id.fingerprint)),
-            peer_keeps_keys: record.is_some_and(|record| record.capability.is_some()),
+            peer_keeps_keys: record.is_some_and(keeps_keys),
             restored: record.is_some_and(|record| record.restored.is_some()),
             quarantined: self.quarantined,
             generation: self.generation,

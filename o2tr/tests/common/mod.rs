@@ -1,6 +1,9 @@
-//! Two conversations face to face over a network that the test controls, with stores that survive a crash.
+//! Two ends face to face over a network that the test controls, with stores that survive a crash. What leaves them is
+//! checked against the invariants at every step.
 
-#![allow(dead_code, reason = "each scenario uses its part")]
+pub(crate) mod invariants;
+mod stranger;
+mod watch;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -8,41 +11,64 @@ use std::sync::{Arc, OnceLock};
 use o2tr::conversation::{Conversation, Event, Opening, Output, Text};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
+use o2tr_ekm::record::ConversationRecord;
 use otr_core::dsa::PrivateKey;
-use otr_core::{Identity, InstanceTag, Leap, Timestamp};
+use otr_core::{Identity, InstanceTag, Leap, Output as CoreOutput, Peer, PhaseSnapshot, SessionSnapshot, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// A moment long after 1970.
-pub const START: u64 = 1_700_000_000;
+pub(crate) use stranger::Stranger;
+pub(crate) use watch::Watch;
 
-/// One end: an account, a conversation with the other end, and its row.
-pub struct End {
-    pub identity: Arc<Identity>,
-    pub settings: Settings,
-    pub conversation: Conversation,
+/// A moment long after 1970.
+pub(crate) const START: u64 = 1_700_000_000;
+
+/// One end: an account, a conversation with the other end, and its row; or a plain OTR client.
+pub(crate) struct End {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) settings: Settings,
+    pub(crate) conversation: Conversation,
+    /// Present on an end that is no O2TR client: it behaves like libotr.
+    pub(crate) legacy: Option<Peer>,
     /// The row: generation and record.
-    pub row: Option<(u64, Vec<u8>)>,
+    pub(crate) row: Option<(u64, Vec<u8>)>,
     /// Lines under way to this end.
-    pub incoming: VecDeque<Vec<u8>>,
-    pub events: Vec<Event>,
+    pub(crate) incoming: VecDeque<Vec<u8>>,
+    pub(crate) events: Vec<Event>,
+    /// What a plain OTR client has told its user.
+    pub(crate) legacy_events: Vec<otr_core::Event>,
     /// Ids of inbox items that were shown, each once.
-    pub shown: Vec<u64>,
-    /// Restarts, for the seed of the leap.
-    pub restarts: u64,
+    pub(crate) shown: Vec<u64>,
     /// It is not running.
-    pub down: bool,
+    pub(crate) down: bool,
+    /// The application takes what it is given for good.
+    pub(crate) acknowledges: bool,
+    /// Which checks have to hold, and what they have seen.
+    pub(crate) watch: Watch,
+    commits: usize,
+    sent: u64,
+}
+
+/// Where the process of one end dies: at `left` points from now, of which each output has two, before and after its
+/// effect on the world.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fuse {
+    pub(crate) side: usize,
+    pub(crate) left: usize,
 }
 
 /// Both ends, the clock and the randomness.
-pub struct Pair {
-    pub ends: [End; 2],
-    pub now: Timestamp,
-    pub rng: ChaCha20Rng,
+pub(crate) struct Pair {
+    pub(crate) ends: [End; 2],
+    pub(crate) now: Timestamp,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) fuse: Option<Fuse>,
+    /// Points at which each side could have died.
+    pub(crate) points: [usize; 2],
 }
 
 /// Keys are expensive: a few are made once.
-pub fn key(index: usize) -> PrivateKey {
+pub(crate) fn key(index: usize) -> PrivateKey {
     static KEYS: OnceLock<Vec<PrivateKey>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -52,110 +78,283 @@ pub fn key(index: usize) -> PrivateKey {
 }
 
 impl End {
-    pub fn new(key_index: usize, tag: u32, settings: Settings) -> Self {
+    pub(crate) fn new(key_index: usize, tag: u32, settings: Settings) -> Self {
         let identity = Identity::new(key(key_index), InstanceTag::new(tag).unwrap());
         let conversation = Conversation::new(Arc::clone(&identity), settings.clone());
+        let watch = Watch::new(settings.threshold);
         Self {
             identity,
             settings,
             conversation,
+            legacy: None,
             row: None,
             incoming: VecDeque::new(),
             events: Vec::new(),
+            legacy_events: Vec::new(),
             shown: Vec::new(),
-            restarts: 0,
             down: false,
+            acknowledges: true,
+            watch,
+            commits: 0,
+            sent: 0,
         }
     }
 
     /// The texts that were shown, in order; taking them clears the events.
-    pub fn texts(&mut self) -> Vec<String> {
-        let texts = self.events.iter().filter_map(|event| match event {
-            Event::Text(Text { text, .. }) => Some(String::from_utf8_lossy(text).into_owned()),
-            _ => None,
-        });
-        let texts = texts.collect();
-        self.events.clear();
+    pub(crate) fn texts(&mut self) -> Vec<String> {
+        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        let mut texts = Vec::new();
+        for event in self.events.drain(..) {
+            if let Event::Text(Text { text, .. }) = event {
+                texts.push(shown(&text));
+            }
+        }
+        for event in self.legacy_events.drain(..) {
+            match event {
+                otr_core::Event::Message(message) if !message.content.text.is_empty() => {
+                    texts.push(shown(&message.content.text));
+                }
+                otr_core::Event::Plaintext { text, .. } => texts.push(shown(&text)),
+                _ => {}
+            }
+        }
         texts
     }
 
-    pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+    pub(crate) fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.events.iter().any(wanted)
+    }
+
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| wanted(event)).count()
+    }
+
+    /// The row, decoded.
+    pub(crate) fn record(&self) -> ConversationRecord {
+        self.watch.row.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// The only session in the row.
+    pub(crate) fn session(&self) -> SessionSnapshot {
+        self.record().peer.sessions[0].clone()
+    }
+
+    /// Keyid of our newest key and of the peer's, in the only session.
+    pub(crate) fn session_keyids(&self) -> (u32, u32) {
+        match &self.session().phase {
+            PhaseSnapshot::Encrypted { ring, .. } => (ring.our_keyid, ring.their_keyid),
+            PhaseSnapshot::Finished => (0, 0),
+        }
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.conversation.view().queued
     }
 }
 
 impl Pair {
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self::with(settings.clone(), settings)
     }
 
-    pub fn with(a: Settings, b: Settings) -> Self {
+    pub(crate) fn with(a: Settings, b: Settings) -> Self {
         Self {
             ends: [End::new(0, 0x1000, a), End::new(1, 0x2000, b)],
             now: Timestamp::from_secs(START),
             rng: ChaCha20Rng::seed_from_u64(42),
+            fuse: None,
+            points: [0; 2],
         }
     }
 
-    /// Carries out the outputs of one end: commits to its row, lines to the other end, events to its list.
-    pub fn drain(&mut self, side: usize) {
-        loop {
+    /// The second end is a plain OTR client.
+    pub(crate) fn with_legacy(settings: Settings) -> Self {
+        let mut pair = Self::new(settings);
+        pair.reinstall(1);
+        pair.ends[0].watch.strict = false;
+        pair
+    }
+
+    /// A plain OTR client that starts, and has nothing but its long-term key.
+    pub(crate) fn reinstall(&mut self, side: usize) {
+        let end = &mut self.ends[side];
+        end.legacy = Some(Peer::new(Arc::clone(&end.identity), otr_core::Settings::default()));
+        end.down = false;
+    }
+
+    /// In a session, and each has read something of the other.
+    pub(crate) fn talking(mut self) -> Self {
+        self.start(0);
+        self.send(0, "hello");
+        self.settle();
+        self.send(1, "hi");
+        self.settle();
+        for end in &mut self.ends {
+            end.texts();
+        }
+        self
+    }
+
+    /// One turn of one end, drained and checked. `None` if its process died in it.
+    pub(crate) fn turn<T>(
+        &mut self,
+        side: usize,
+        act: impl FnOnce(&mut Conversation, Timestamp, &mut ChaCha20Rng) -> T,
+    ) -> Option<T> {
+        let end = &mut self.ends[side];
+        let before = end.watch.row.clone();
+        let events = end.events.len();
+        end.commits = 0;
+        let result = act(&mut end.conversation, self.now, &mut self.rng);
+        if !self.drain(side) {
+            return None;
+        }
+        let end = &mut self.ends[side];
+        let early = before.as_ref().map_or(0, |row| row.early.len());
+        end.watch.end_of_turn(before.as_deref(), end.events.get(events..).unwrap_or_default(), 1 + early).unwrap();
+        end.watch.cause = 0;
+        Some(result)
+    }
+
+    /// Carries out the outputs of one end: commits to its row, lines to the other end, events to its list. `false` if
+    /// its process died on the way; it has come back by then.
+    pub(crate) fn drain(&mut self, side: usize) -> bool {
+        if self.ends[side].legacy.is_some() {
+            self.drain_legacy(side);
+            return true;
+        }
+        while let Some(output) = self.ends[side].conversation.poll_output() {
+            if self.dies(side) {
+                return false;
+            }
+            trace(|| format!("  {side}: {}", describe(&output)));
             let [a, b] = &mut self.ends;
             let (end, other) = if side == 0 { (a, b) } else { (b, a) };
-            let Some(output) = end.conversation.poll_output() else { return };
-            match output {
+            match &output {
                 Output::Commit(commit) => {
                     let generation = end.row.as_ref().map_or(0, |(generation, _)| *generation);
-                    assert_eq!(commit.expected, generation, "the generation rises by one");
+                    end.watch.commit(generation, commit).unwrap();
                     end.row = Some((generation + 1, commit.record.to_vec()));
-                    end.conversation.commit_done();
+                    end.commits += 1;
                 }
                 Output::Transmit(line) => {
-                    other.incoming.push_back(line.line);
-                    end.conversation.transmitted(line.id);
+                    end.watch.transmit(&line.line).unwrap();
+                    other.incoming.push_back(line.line.clone());
                 }
                 Output::Event(event) => {
-                    let id = match &event {
-                        Event::Text(text) => Some(text.id),
-                        Event::Finished { id, .. }
-                        | Event::NewFingerprint { id, .. }
-                        | Event::SmpResult { id, .. }
-                        | Event::ExtraKey { id, .. } => Some(*id),
-                        _ => None,
-                    };
-                    if let Some(id) = id {
-                        end.conversation.acknowledge(id);
-                        if end.shown.contains(&id) {
-                            continue;
-                        }
-                        end.shown.push(id);
+                    let committed = other.legacy.is_none().then_some(&other.watch.committed);
+                    end.watch.event(event, committed).unwrap();
+                    if id_of(event).is_none_or(|id| !end.shown.contains(&id)) {
+                        end.events.push(event.clone());
                     }
-                    end.events.push(event);
+                    end.shown.extend(id_of(event));
                 }
+            }
+            if self.dies(side) {
+                return false;
+            }
+            let end = &mut self.ends[side];
+            match output {
+                Output::Commit(_) => end.conversation.commit_done(),
+                Output::Transmit(line) => end.conversation.transmitted(line.id),
+                Output::Event(event) if end.acknowledges => {
+                    id_of(&event).into_iter().for_each(|id| end.conversation.acknowledge(id));
+                }
+                Output::Event(_) => {}
+            }
+        }
+        true
+    }
+
+    fn drain_legacy(&mut self, side: usize) {
+        let [a, b] = &mut self.ends;
+        let (end, other) = if side == 0 { (a, b) } else { (b, a) };
+        let Some(peer) = &mut end.legacy else { return };
+        while let Some(output) = peer.poll_output() {
+            match output {
+                CoreOutput::Send(line) => {
+                    trace(|| format!("  plain {side}: {}", name_of(&line.bytes)));
+                    other.incoming.push_back(line.bytes);
+                }
+                CoreOutput::Event(event) => {
+                    trace(|| format!("  plain {side}: {event:?}"));
+                    end.legacy_events.push(event);
+                }
+                CoreOutput::Retired(_) => {}
             }
         }
     }
 
+    fn dies(&mut self, side: usize) -> bool {
+        self.points[side] += 1;
+        let Some(fuse) = self.fuse.as_mut().filter(|fuse| fuse.side == side) else { return false };
+        if let Some(left) = fuse.left.checked_sub(1) {
+            fuse.left = left;
+            return false;
+        }
+        self.fuse = None;
+        trace(|| format!("{side} dies"));
+        // Events that only told what became of a text are lost with the process.
+        self.ends[side].watch.strict = false;
+        self.restart(side);
+        true
+    }
+
+    /// Takes what is under way to one end off the network.
+    pub(crate) fn intercept(&mut self, side: usize) -> Vec<Vec<u8>> {
+        self.ends[side].incoming.drain(..).collect()
+    }
+
+    /// What arrives at one end is delivered, in the order given.
+    pub(crate) fn deliver_all(&mut self, side: usize, lines: &[Vec<u8>], evidence: &Evidence) {
+        lines.iter().for_each(|line| self.deliver_line(side, line, evidence));
+    }
+
     /// Delivers the oldest line to `side`.
-    pub fn deliver(&mut self, side: usize, evidence: &Evidence) -> bool {
+    pub(crate) fn deliver(&mut self, side: usize, evidence: &Evidence) -> bool {
         if self.ends[side].down {
             return false;
         }
         let Some(line) = self.ends[side].incoming.pop_front() else { return false };
-        self.ends[side].conversation.handle_delivery(&line, evidence, self.now, &mut self.rng);
-        self.drain(side);
+        self.deliver_line(side, &line, evidence);
         true
     }
 
+    /// Delivers a line to `side`. If the process dies over it, the network delivers it again.
+    pub(crate) fn deliver_line(&mut self, side: usize, line: &[u8], evidence: &Evidence) {
+        trace(|| format!("{side} gets {}", name_of(line)));
+        if let Some(peer) = &mut self.ends[side].legacy {
+            peer.handle_line(line, self.now, &mut self.rng);
+            self.drain_legacy(side);
+            return;
+        }
+        self.ends[side].watch.cause = self.ends[1 - side].watch.depth.get(line).copied().unwrap_or(0);
+        let done = self.turn(side, |conversation, now, rng| conversation.handle_delivery(line, evidence, now, rng));
+        if done.is_none() {
+            self.ends[side].incoming.push_front(line.to_vec());
+        }
+    }
+
+    /// Delivers what nobody has authenticated, and sees that nothing has changed.
+    pub(crate) fn deliver_forged(&mut self, side: usize, line: &[u8]) {
+        let before = self.ends[side].record();
+        self.deliver_line(side, line, &Evidence::LIVE);
+        invariants::unauthenticated_input_changes_nothing(&before, &self.ends[side].record()).unwrap();
+    }
+
     /// Lets both talk until nothing is under way.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
+        self.settle_with(&Evidence::LIVE);
+    }
+
+    pub(crate) fn settle_with(&mut self, evidence: &Evidence) {
         for side in [0, 1] {
             if !self.ends[side].down {
                 self.drain(side);
             }
         }
         for _ in 0..1000 {
-            let moved = self.deliver(0, &Evidence::LIVE) | self.deliver(1, &Evidence::LIVE);
+            let moved = self.deliver(0, evidence) | self.deliver(1, evidence);
             if !moved {
                 return;
             }
@@ -163,64 +362,175 @@ impl Pair {
         panic!("the conversation does not come to rest");
     }
 
-    pub fn send(&mut self, side: usize, text: &str) -> String {
-        let id = self.ends[side].conversation.send(text.as_bytes(), None, self.now, &mut self.rng).unwrap();
-        self.drain(side);
-        id
+    /// The user sends a text; if the process dies before it is stored, once more.
+    pub(crate) fn send(&mut self, side: usize, text: &str) -> String {
+        if let Some(peer) = &mut self.ends[side].legacy {
+            peer.send(text.as_bytes(), self.now).unwrap();
+            self.drain_legacy(side);
+            return String::new();
+        }
+        self.ends[side].sent += 1;
+        let id = format!("{side}-{}", self.ends[side].sent);
+        loop {
+            trace(|| format!("{side} sends {text} as {id}"));
+            self.ends[side].watch.texts.insert(id.clone(), text.to_owned());
+            let name = Some(id.clone());
+            match self.turn(side, |conversation, now, rng| conversation.send(text.as_bytes(), name, now, rng)) {
+                Some(result) => return result.unwrap(),
+                None if self.ends[side].commits > 0 => return id,
+                None => {}
+            }
+        }
     }
 
-    pub fn start(&mut self, side: usize) {
-        self.ends[side].conversation.start(self.now, &mut self.rng);
+    pub(crate) fn start(&mut self, side: usize) {
+        while self.turn(side, |conversation, now, rng| conversation.start(now, rng)).is_none()
+            && self.ends[side].commits == 0
+        {}
         self.settle();
     }
 
+    pub(crate) fn end(&mut self, side: usize) {
+        if let Some(peer) = &mut self.ends[side].legacy {
+            peer.end(self.now);
+            self.drain_legacy(side);
+            return;
+        }
+        self.turn(side, |conversation, now, rng| conversation.end(now, rng));
+    }
+
+    pub(crate) fn presence(&mut self, side: usize, online: bool) {
+        self.turn(side, |conversation, now, rng| conversation.handle_presence(online, now, rng));
+    }
+
+    pub(crate) fn caught_up(&mut self, side: usize) {
+        self.turn(side, |conversation, now, rng| conversation.handle_caught_up(now, rng));
+    }
+
     /// Time passes; what is due on the way is done.
-    pub fn wait(&mut self, secs: u64) {
+    pub(crate) fn wait(&mut self, secs: u64) {
         let until = Timestamp::from_millis(self.now.as_millis() + secs * 1000);
         for _ in 0..10_000 {
-            let due = self
-                .ends
-                .iter()
-                .filter(|end| !end.down)
-                .filter_map(|end| end.conversation.poll_timeout())
-                .min()
-                .filter(|due| *due <= until);
-            let Some(due) = due else { break };
+            let Some(due) = self.due().filter(|due| *due <= until) else { break };
             self.now = self.now.max(due);
-            for side in [0, 1] {
-                if !self.ends[side].down {
-                    self.ends[side].conversation.handle_timeout(self.now, &mut self.rng);
-                    self.drain(side);
-                }
-            }
+            self.poll();
             self.settle();
         }
         self.now = until;
     }
 
+    fn due(&self) -> Option<Timestamp> {
+        self.ends
+            .iter()
+            .filter(|end| !end.down)
+            .filter_map(|end| match &end.legacy {
+                Some(peer) => peer.poll_timeout(),
+                None => end.conversation.poll_timeout(),
+            })
+            .min()
+    }
+
+    /// Timers run, nothing is delivered.
+    pub(crate) fn poll(&mut self) {
+        for side in [0, 1] {
+            if self.ends[side].down {
+                continue;
+            }
+            if let Some(peer) = &mut self.ends[side].legacy {
+                peer.handle_timeout(self.now, &mut self.rng);
+                self.drain_legacy(side);
+            } else {
+                self.turn(side, |conversation, now, rng| conversation.handle_timeout(now, rng));
+            }
+        }
+    }
+
     /// The process of one end dies.
-    pub fn kill(&mut self, side: usize) {
+    pub(crate) fn kill(&mut self, side: usize) {
         self.ends[side].down = true;
     }
 
     /// It comes back with what its store holds.
-    pub fn restart(&mut self, side: usize) {
+    pub(crate) fn restart(&mut self, side: usize) {
         self.reopen(side, false);
     }
 
-    pub fn reopen(&mut self, side: usize, quarantine: bool) {
+    pub(crate) fn reopen(&mut self, side: usize, quarantine: bool) {
+        let leap = Leap::random(&mut self.rng);
+        self.reopen_with(side, quarantine, leap);
+    }
+
+    pub(crate) fn reopen_with(&mut self, side: usize, quarantine: bool, leap: Leap) {
+        trace(|| format!("{side} opens, quarantine {quarantine}"));
         let end = &mut self.ends[side];
-        end.restarts += 1;
         end.down = false;
+        end.watch.automatic = 0;
+        let identity = Arc::clone(&end.identity);
         end.conversation = match &end.row {
-            None => Conversation::new(Arc::clone(&end.identity), end.settings.clone()),
+            None => Conversation::new(identity, end.settings.clone()),
             Some((generation, record)) => {
-                let leap = Leap::new(1 + end.restarts * 1000).unwrap();
                 let opening = Opening { record, generation: *generation, quarantine, leap };
-                Conversation::open(Arc::clone(&end.identity), end.settings.clone(), &opening, self.now, &mut self.rng)
-                    .unwrap()
+                Conversation::open(identity, end.settings.clone(), &opening, self.now, &mut self.rng).unwrap()
             }
         };
         self.drain(side);
+        self.ends[side].watch.automatic = 0;
+    }
+
+    /// The store of one end is set back to an older row, and notices.
+    pub(crate) fn set_back(&mut self, side: usize, row: Vec<u8>) {
+        let end = &mut self.ends[side];
+        end.watch.set_back(&row);
+        let generation = end.row.as_ref().map_or(0, |(generation, _)| *generation);
+        end.row = Some((generation, row));
+        self.reopen(side, true);
+    }
+}
+
+/// A line that the server had stored.
+pub(crate) fn late() -> Evidence {
+    Evidence { delayed: Some(Timestamp::from_secs(START)), offline: true, ..Evidence::LIVE }
+}
+
+/// The threshold and nothing else changed.
+pub(crate) fn k(threshold: u32) -> Settings {
+    Settings { threshold: Some(threshold), ..Settings::default() }
+}
+
+fn id_of(event: &Event) -> Option<u64> {
+    match event {
+        Event::Text(text) => Some(text.id),
+        Event::Finished { id, .. }
+        | Event::NewFingerprint { id, .. }
+        | Event::SmpResult { id, .. }
+        | Event::ExtraKey { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+/// With `O2TR_TRACE` in the environment the story is told on stderr.
+fn trace(what: impl FnOnce() -> String) {
+    if std::env::var_os("O2TR_TRACE").is_some() {
+        eprintln!("{}", what());
+    }
+}
+
+fn describe(output: &Output) -> String {
+    match output {
+        Output::Commit(commit) => format!("commit {}", commit.expected),
+        Output::Transmit(line) => format!("line {} {}", line.id, name_of(&line.line)),
+        Output::Event(event) => format!("{event:?}"),
+    }
+}
+
+fn name_of(line: &[u8]) -> String {
+    let Some(bytes) = otr_core::decode_data(line) else {
+        return String::from_utf8_lossy(line.get(..24).unwrap_or(line)).into_owned();
+    };
+    match otr_core::wire::DataMessage::parse(&bytes) {
+        Ok(message) => {
+            format!("data ({}, {}) counter {}", message.sender_keyid, message.recipient_keyid, message.counter)
+        }
+        Err(error) => format!("damaged data: {error}"),
     }
 }

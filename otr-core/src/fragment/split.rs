@@ -1,7 +1,5 @@
 //! Cutting a line for a network that limits the size of messages.
 
-use std::io::Write as _;
-
 use crate::InstanceTag;
 
 /// What stands in the header of each fragment.
@@ -30,15 +28,15 @@ impl FragmentHeader {
 
     /// One fragment.
     fn fragment(self, k: usize, n: usize, piece: &[u8]) -> Vec<u8> {
-        let mut fragment = Vec::with_capacity(self.overhead() + piece.len());
-        let written = match self {
-            Self::V2 => write!(fragment, "?OTR,{k:05},{n:05},"),
+        let header = match self {
+            Self::V2 => format!("?OTR,{k:05},{n:05},"),
             Self::V3 { sender, receiver } => {
                 let receiver = receiver.map_or(0, InstanceTag::get);
-                write!(fragment, "?OTR|{sender}|{receiver:08x},{k:05},{n:05},")
+                format!("?OTR|{sender}|{receiver:08x},{k:05},{n:05},")
             }
         };
-        debug_assert!(written.is_ok(), "a Vec takes everything");
+        let mut fragment = header.into_bytes();
+        fragment.reserve_exact(piece.len() + 1);
         fragment.extend_from_slice(piece);
         fragment.push(b',');
         fragment

@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{Limb, MontyForm, MontyMultiplier, Word};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The dimensions of a comb. All are public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Shape {
     }
 }
 
-/// The table of one base. The base is public, the exponents need not be.
+/// The table of one base, wiped on drop: g2 and g3 of SMP are not for everybody. The exponents may be secret.
 #[derive(Clone)]
 pub(crate) struct Comb {
     shape: Shape,
@@ -48,8 +48,8 @@ impl Comb {
         let params = base.params();
         let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(params);
         let mut table = Vec::new();
-        let mut splits = vec![Vec::with_capacity(shape.teeth); shape.splits];
-        let mut power = base.clone();
+        let mut splits = Zeroizing::new(vec![Vec::with_capacity(shape.teeth); shape.splits]);
+        let mut power = Zeroizing::new(base.clone());
         let mut position = 0;
         for tooth in 0..shape.teeth {
             for (split, powers) in splits.iter_mut().enumerate() {
@@ -58,11 +58,11 @@ impl Comb {
                     multiplier.square_assign(&mut power);
                     position += 1;
                 }
-                powers.push(power.clone());
+                powers.push((*power).clone());
             }
         }
-        for powers in &splits {
-            let mut entries = vec![BoxedMontyForm::one(params)];
+        for powers in splits.iter() {
+            let mut entries = Zeroizing::new(vec![BoxedMontyForm::one(params)]);
             for tooth_power in powers {
                 let doubled: Vec<_> = entries
                     .iter()
@@ -85,6 +85,25 @@ impl Comb {
     ///
     /// An exponent of more bytes than the shape has bits is served without the table.
     pub(crate) fn power(&self, exponent: &[u8]) -> BoxedMontyForm {
+        let mut masks = Zeroizing::new(vec![0; 1 << self.shape.teeth]);
+        self.power_with(exponent, |entries, index, out| {
+            select(index, &mut masks);
+            pick(entries, &masks, out);
+        })
+    }
+
+    /// As [`Comb::power`] for a public exponent: a lookup reads one entry.
+    pub(crate) fn power_public(&self, exponent: &[u8]) -> BoxedMontyForm {
+        let step = 1 << self.shape.teeth;
+        self.power_with(exponent, |entries, index, out| {
+            let first = usize::try_from(index).unwrap_or(usize::MAX);
+            let limbs = entries.get(first..).unwrap_or_default().iter().step_by(step);
+            out.iter_mut().zip(limbs).for_each(|(out, limb)| *out = *limb);
+        })
+    }
+
+    /// `look_up`: copies the entry of that index to its last argument.
+    fn power_with(&self, exponent: &[u8], mut look_up: impl FnMut(&[Limb], Word, &mut [Limb])) -> BoxedMontyForm {
         let Shape { bits, teeth, splits: _ } = self.shape;
         if exponent.len() * 8 > bits.next_multiple_of(8) {
             return super::power(&self.base, exponent);
@@ -92,7 +111,6 @@ impl Comb {
         let (columns, steps) = (self.shape.columns(), self.shape.steps());
         let params: &BoxedMontyParams = self.base.params();
         let mut multiplier = <BoxedMontyForm as MontyForm>::Multiplier::from(params);
-        let mut masks = Zeroizing::new(vec![0; 1 << teeth]);
         let mut picked = Zeroizing::new(BoxedMontyForm::one(params));
         let mut product = BoxedMontyForm::one(params);
         let limbs = picked.as_montgomery().as_limbs().len();
@@ -108,8 +126,7 @@ impl Comb {
                 }
                 let index =
                     (0..teeth).rev().fold(0, |index, tooth| index << 1 | bit(exponent, tooth * columns + column));
-                select(index, &mut masks);
-                pick(entries, &masks, picked.as_montgomery_mut().as_mut_limbs());
+                look_up(entries, index, picked.as_montgomery_mut().as_mut_limbs());
                 if started {
                     multiplier.mul_assign(&mut product, &picked);
                 } else {
@@ -125,6 +142,14 @@ impl Comb {
     #[cfg(test)]
     pub(crate) fn table_len(&self) -> usize {
         self.table.len() * Limb::BYTES
+    }
+}
+
+impl Drop for Comb {
+    fn drop(&mut self) {
+        let Self { shape: _, base, table } = self;
+        base.zeroize();
+        table.zeroize();
     }
 }
 
@@ -175,7 +200,9 @@ mod tests {
         ) {
             let base = base(&bytes);
             let comb = Comb::new(&base, Shape { bits: 160, teeth, splits });
-            prop_assert_eq!(comb.power(&exponent), crate::group::power(&base, &exponent));
+            let plain = crate::group::power(&base, &exponent);
+            prop_assert_eq!(&comb.power_public(&exponent), &plain);
+            prop_assert_eq!(&comb.power(&exponent), &plain);
         }
     }
 

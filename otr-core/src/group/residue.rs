@@ -46,7 +46,7 @@ impl Residue {
     /// 192 bytes one of 96 KiB; both stay.
     #[must_use]
     pub fn power_of_g(exponent: &[u8]) -> Self {
-        if exponent.len() <= DH_SECRET_LEN { Self(G_DH_COMB.power(exponent)) } else { Self(G_SMP_COMB.power(exponent)) }
+        Self(comb_of_g(exponent.len()).power(exponent))
     }
 
     /// self^exponent.
@@ -63,7 +63,9 @@ impl Residue {
         let (of_g, others): (Vec<_>, Vec<_>) = pairs.iter().partition(|(base, _)| base.0 == *GENERATOR);
         let others: Vec<_> = others.iter().map(|(base, exponent)| (&base.0, *exponent)).collect();
         let product = Self(product_of_powers(&MODULUS, &others));
-        of_g.iter().fold(product, |product, (_, exponent)| product.multiply(&Self::power_of_g(exponent)))
+        of_g.iter().fold(product, |product, (_, exponent)| {
+            product.multiply(&Self(comb_of_g(exponent.len()).power_public(exponent)))
+        })
     }
 
     /// self * other.
@@ -104,6 +106,11 @@ impl fmt::Debug for Residue {
         let Self(_) = self;
         f.write_str("Residue(..)")
     }
+}
+
+/// The table of g for exponents of so many bytes.
+fn comb_of_g(length: usize) -> &'static Comb {
+    if length <= DH_SECRET_LEN { &G_DH_COMB } else { &G_SMP_COMB }
 }
 
 /// An integer of 1536 bits as 192 big-endian bytes.

@@ -79,19 +79,19 @@ impl Peer {
         self.contacts.iter().find(|contact| contact.instance == instance)
     }
 
-    /// The contact of an instance, made when missing. If there are too many, the one that is not needed for a
-    /// session and was silent for longest makes room; if all are needed, the newcomer is not taken.
+    /// The contact of an instance, made when missing. If there are too many, the one silent for longest makes room:
+    /// of those without a session, else of those with nothing under way. A session needs its contact only for its
+    /// next AKE, which makes it anew; so devices of the past never shut out a new one.
     pub(super) fn contact_mut(&mut self, instance: Option<InstanceTag>, now: Timestamp) -> Option<&mut Contact> {
         if self.contact(instance).is_none() {
             if self.contacts.len() >= MAX_INSTANCES {
-                let idle = self
-                    .contacts
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, contact)| !self.sessions.iter().any(|s| s.id().instance == contact.instance))
-                    .min_by_key(|(_, contact)| contact.last_heard)
-                    .map(|(index, _)| index)?;
-                self.contacts.swap_remove(idle);
+                let worth = |contact: &Contact| {
+                    let session = self.sessions.iter().any(|session| session.id().instance == contact.instance);
+                    let under_way = !matches!(contact.exchange, Exchange::None);
+                    (session, session && under_way, contact.last_heard)
+                };
+                let (least, _) = self.contacts.iter().enumerate().min_by_key(|(_, contact)| worth(contact))?;
+                self.contacts.swap_remove(least);
             }
             self.contacts.push(Contact::new(instance, now));
         }

@@ -1,5 +1,7 @@
 //! What a [`Peer`](super::Peer) gives to its embedder, in order.
 
+use core::fmt;
+
 use crate::ratchet::{GapClosed, RetainedPair, SessionId};
 use crate::smp::SmpEvent;
 use crate::wire::{Content, DataFlags, Route};
@@ -27,7 +29,7 @@ pub struct Line {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// An unencrypted text arrived.
@@ -103,6 +105,43 @@ pub enum Event {
         /// 1 for the first time.
         attempt: u32,
     },
+}
+
+/// Shows how much text and data there is, never what; each field is named, so that a new one asks the question.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let in_session = |f: &mut fmt::Formatter<'_>, name, session: &SessionId| {
+            f.debug_struct(name).field("session", session).finish()
+        };
+        match self {
+            Self::Plaintext { text, unexpected } => {
+                write!(f, "Plaintext({} bytes, unexpected: {unexpected})", text.len())
+            }
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Established(established) => f.debug_tuple("Established").field(established).finish(),
+            Self::Finished { session } => in_session(f, "Finished", session),
+            Self::Rejected(rejected) => f.debug_tuple("Rejected").field(rejected).finish(),
+            Self::ErrorReceived { text } => write!(f, "ErrorReceived({} bytes)", text.len()),
+            Self::Smp { session, event, .. } => {
+                f.debug_struct("Smp").field("session", session).field("event", event).finish_non_exhaustive()
+            }
+            Self::ExtraKey { session, usage, data, key } => f
+                .debug_struct("ExtraKey")
+                .field("session", session)
+                .field("usage", usage)
+                .field("data", &format_args!("{} bytes", data.len()))
+                .field("key", key)
+                .finish(),
+            Self::EncryptionRequired => f.write_str("EncryptionRequired"),
+            Self::Resent { session } => in_session(f, "Resent", session),
+            Self::HeartbeatSent { session } => in_session(f, "HeartbeatSent", session),
+            Self::GapClosed { session, gap } => {
+                f.debug_struct("GapClosed").field("session", session).field("gap", gap).finish()
+            }
+            Self::KeyidsExhausted { session } => in_session(f, "KeyidsExhausted", session),
+            Self::AkeRetried { attempt } => write!(f, "AkeRetried({attempt})"),
+        }
+    }
 }
 
 /// A data message that was read.

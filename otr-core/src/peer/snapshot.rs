@@ -11,7 +11,7 @@ use super::{Held, Identity, MAX_HELD_TEXTS, Offer, Peer, Settings};
 use crate::ake::{Exchange, ExchangeSnapshot};
 use crate::fragment::{Assembler, AssemblerSnapshot};
 use crate::limits::{MAX_INSTANCES, MAX_SESSIONS};
-use crate::ratchet::{KeyRing, Leap, Origin, RestoreError, RingSnapshot};
+use crate::ratchet::{KeyRing, Leap, Origin, RestoreError, RingSnapshot, SessionId};
 use crate::smp::{Smp, SmpState};
 use crate::{InstanceTag, Timestamp, Version};
 
@@ -156,6 +156,12 @@ impl Peer {
             offer: *offer,
             held: held.iter().map(|Held(text)| HeldText(text.to_vec())).collect(),
         }
+    }
+
+    /// After a restore: draws our newest key in a session anew (40 bytes), unless the peer may know it. What was in
+    /// the store is then of no use to whoever has it, as soon as the peer uses the new one. Says whether it did.
+    pub fn renew_unannounced(&mut self, id: SessionId, rng: &mut dyn rand_core::CryptoRng) -> bool {
+        self.session_mut(id).and_then(Session::live_mut).is_some_and(|live| live.ring.renew_unannounced(rng))
     }
 
     /// A peer as it was when the snapshot was taken, the send counters of its sessions, and of those that come

@@ -4,9 +4,9 @@ use core::fmt;
 
 use subtle::ConstantTimeEq;
 
+use super::their_key::TheirKey;
 use crate::SecretBytes;
-use crate::dh::{DhKeyPair, SharedSecret, hmac_sha1};
-use crate::group::GroupElement;
+use crate::dh::{DhKeyPair, HmacSha1, SharedSecret};
 use crate::wire::MAC_LEN;
 use sha1::{Digest, Sha1};
 
@@ -32,7 +32,11 @@ pub struct DirectionKeys {
 
 /// A MAC key that authenticates. It must never be sent; see [`RevealedMacKey`].
 #[derive(Clone)]
-pub struct MacKey(SecretBytes<MAC_LEN>);
+pub struct MacKey {
+    key: SecretBytes<MAC_LEN>,
+    /// Keyed once: a short message costs a third less then.
+    hmac: HmacSha1,
+}
 
 /// A MAC key that authenticates no more, so that it may be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +44,8 @@ pub struct MacKey(SecretBytes<MAC_LEN>);
 pub struct RevealedMacKey([u8; MAC_LEN]);
 
 impl DataKeys {
-    pub(crate) fn of_pair(ours: &DhKeyPair, theirs: &GroupElement) -> Self {
-        Self::derive(&ours.agree(theirs), ours.public() > theirs)
+    pub(super) fn of_pair(ours: &DhKeyPair, theirs: &TheirKey) -> Self {
+        Self::derive(&theirs.agree(ours), ours.public() > theirs.public())
     }
 
     /// `high`: our public key of the pair is the greater one.
@@ -65,11 +69,13 @@ impl DirectionKeys {
 
 impl MacKey {
     pub(crate) fn of_cipher(cipher: &SecretBytes<16>) -> Self {
-        Self(SecretBytes::new(Sha1::digest(cipher.expose()).into()))
+        let key = SecretBytes::new(Sha1::digest(cipher.expose()).into());
+        let hmac = HmacSha1::new(key.expose());
+        Self { key, hmac }
     }
 
     pub(crate) fn authenticate(&self, message: &[u8]) -> [u8; MAC_LEN] {
-        hmac_sha1(self.0.expose(), message)
+        self.hmac.authenticate(message)
     }
 
     pub(crate) fn verifies(&self, message: &[u8], authenticator: &[u8; MAC_LEN]) -> bool {
@@ -78,13 +84,13 @@ impl MacKey {
 
     /// Gives the key up for publication. The pair it belongs to must be gone.
     pub(crate) fn reveal(self) -> RevealedMacKey {
-        RevealedMacKey(*self.0.expose())
+        RevealedMacKey(*self.key.expose())
     }
 
     /// The key itself, for tools that show or check it.
     #[must_use]
     pub const fn expose(&self) -> &[u8; MAC_LEN] {
-        self.0.expose()
+        self.key.expose()
     }
 }
 
@@ -112,6 +118,7 @@ impl fmt::Debug for DirectionKeys {
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key: _, hmac: _ } = self;
         f.write_str("MacKey(..)")
     }
 }

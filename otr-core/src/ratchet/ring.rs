@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::accepted::{Accepted, Freshness, GapClosed, ReceivePolicy};
 use super::keys::{DataKeys, RevealedMacKey};
 use super::retained::{Origin, Probe, RetainedPair};
+use super::their_key::TheirKey;
 use crate::SecretBytes;
 use crate::dh::{DhKeyPair, SharedSecret, aes_ctr};
 use crate::group::GroupElement;
@@ -29,8 +30,8 @@ pub(crate) struct KeyRing {
     pub(super) our_keyid: u32,
     pub(super) ours: [DhKeyPair; 2],
     pub(super) their_keyid: u32,
-    pub(super) their_newest: GroupElement,
-    pub(super) their_previous: Option<GroupElement>,
+    pub(super) their_newest: TheirKey,
+    pub(super) their_previous: Option<TheirKey>,
     pub(super) pairs: [[Pair; 2]; 2],
     /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
     pub(super) counter: u64,
@@ -108,7 +109,7 @@ impl KeyRing {
             our_keyid: our_keyid.saturating_add(1),
             ours: [DhKeyPair::generate(rng), ours],
             their_keyid,
-            their_newest: theirs,
+            their_newest: TheirKey::known(theirs),
             their_previous: None,
             pairs,
             counter: leap,
@@ -227,7 +228,10 @@ impl KeyRing {
         }
         // A known key of the peer as its next would bring back a pair whose counters we have used.
         let repeated = place.1 == 0
-            && (self.their_newest == message.next_dh || self.their_previous.as_ref() == Some(&message.next_dh));
+            && [Some(&self.their_newest), self.their_previous.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|known| *known.public() == message.next_dh);
         if repeated || self.ours.iter().any(|pair| *pair.public() == message.next_dh) {
             return Err(Refused::KnownKey);
         }
@@ -296,7 +300,7 @@ impl KeyRing {
         for [newest, previous] in &mut self.pairs {
             *previous = core::mem::take(newest);
         }
-        self.their_previous = Some(core::mem::replace(&mut self.their_newest, next_dh));
+        self.their_previous = Some(core::mem::replace(&mut self.their_newest, TheirKey::announced(next_dh)).retired());
         self.their_keyid = keyid;
         retired
     }

@@ -7,6 +7,7 @@ use super::accepted::Accepted;
 use super::keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
 use super::retained::{Origin, RetainedPair};
 use super::ring::{HeadStart, KeyRing, Pair};
+use super::their_key::TheirKey;
 use crate::SecretBytes;
 use crate::dh::DhKeyPair;
 use crate::group::{DH_SECRET_LEN, GroupElement};
@@ -132,8 +133,8 @@ impl KeyRing {
             our_newest: KeyPairSnapshot::of(our_newest),
             our_previous: KeyPairSnapshot::of(our_previous),
             their_keyid: *their_keyid,
-            their_newest: *their_newest,
-            their_previous: *their_previous,
+            their_newest: *their_newest.public(),
+            their_previous: their_previous.as_ref().map(|key| *key.public()),
             pairs: pairs.each_ref().map(|row| row.each_ref().map(PairSnapshot::of)),
             counter: *counter,
             uses: *uses,
@@ -165,8 +166,8 @@ impl KeyRing {
             our_keyid: snapshot.our_keyid,
             ours: [snapshot.our_newest.restore()?, snapshot.our_previous.restore()?],
             their_keyid: snapshot.their_keyid,
-            their_newest: snapshot.their_newest,
-            their_previous: snapshot.their_previous,
+            their_newest: TheirKey::known(snapshot.their_newest),
+            their_previous: snapshot.their_previous.map(TheirKey::known),
             pairs: snapshot.pairs.map(|row| row.map(PairSnapshot::restore)),
             counter: snapshot.counter.checked_add(leap).ok_or(RestoreError("send counter"))?,
             uses: snapshot.uses,
@@ -174,6 +175,19 @@ impl KeyRing {
             epochs: snapshot.epochs,
             reveal: snapshot.reveal.into(),
         })
+    }
+
+    /// Draws our newest key anew (40 bytes) unless a message that announces it may have left. Says whether it did.
+    pub(crate) fn renew_unannounced(&mut self, rng: &mut dyn rand_core::CryptoRng) -> bool {
+        let sending = self.our_keyid.saturating_sub(1);
+        if self.epochs.iter().any(|(ours, _)| *ours == sending) {
+            return false;
+        }
+        let [newest, _] = &mut self.ours;
+        *newest = DhKeyPair::generate(rng);
+        let [pairs, _] = &mut self.pairs;
+        *pairs = Default::default();
+        true
     }
 }
 

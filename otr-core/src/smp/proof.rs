@@ -10,24 +10,38 @@ use super::SmpExponent;
 use super::error::Unusable;
 use super::value::{Challenge, Purpose, Response};
 use crate::SecretBytes;
-use crate::group::{GroupElement, Residue};
+use crate::group::{GroupElement, PowerTable, Residue};
 use crate::wire::{Codec, DecodeError, Reader, Writer};
 
-/// A base of which several secret powers are taken: the place for a table that they share.
-pub(super) struct Base(Residue);
+/// A base of powers for secret exponents and for public ones.
+pub(super) struct Base {
+    residue: Residue,
+    table: Option<PowerTable>,
+}
 
 impl Base {
+    /// A base of one power.
     pub(super) const fn new(residue: Residue) -> Self {
-        Self(residue)
+        Self { residue, table: None }
     }
 
-    pub(super) const fn residue(&self) -> &Residue {
-        &self.0
+    /// A base of two powers or more, which share a table (24 KiB).
+    pub(super) fn of_several(residue: Residue) -> Self {
+        let table = Some(PowerTable::for_smp(&residue));
+        Self { residue, table }
     }
 
     /// The power for a secret exponent; time depends on its number of bytes only.
     pub(super) fn power(&self, exponent: &[u8]) -> Residue {
-        self.0.power(exponent)
+        self.table.as_ref().map_or_else(|| self.residue.power(exponent), |table| table.power(exponent))
+    }
+
+    /// self^exponent times the powers of the others, for public exponents.
+    fn product_public(&self, exponent: &[u8], others: &[(&Residue, &[u8])]) -> Residue {
+        match &self.table {
+            Some(table) => table.power_public(exponent).multiply(&Residue::multi_power_public(others)),
+            None => Residue::multi_power_public(&[&[(&self.residue, exponent)], others].concat()),
+        }
     }
 }
 
@@ -110,8 +124,8 @@ impl KnowsCoordinates {
     /// exponents show in the time.
     pub(super) fn holds(&self, purpose: Purpose, g2: &Base, g3: &Base, p: &Residue, q: &Residue) -> bool {
         let (c, d5, d6) = (self.c.as_padded(), self.d5.as_padded(), self.d6.as_padded());
-        let commitment_p = Residue::multi_power_public(&[(g3.residue(), d5), (p, c)]);
-        let commitment_q = Residue::multi_power_public(&[(&Residue::generator(), d5), (g2.residue(), d6), (q, c)]);
+        let commitment_p = g3.product_public(d5, &[(p, c)]);
+        let commitment_q = g2.product_public(d6, &[(&Residue::generator(), d5), (q, c)]);
         Challenge::hash(purpose, &[&commitment_p, &commitment_q]).ct_eq(&self.c).into()
     }
 }
@@ -143,7 +157,7 @@ impl EqualLogs {
     pub(super) fn holds(&self, purpose: Purpose, a: &Residue, qa_over_qb: &Base, r: &Residue) -> bool {
         let (c, d) = (self.c.as_padded(), self.d.as_padded());
         let commitment_a = Residue::multi_power_public(&[(&Residue::generator(), d), (a, c)]);
-        let commitment_r = Residue::multi_power_public(&[(qa_over_qb.residue(), d), (r, c)]);
+        let commitment_r = qa_over_qb.product_public(d, &[(r, c)]);
         Challenge::hash(purpose, &[&commitment_a, &commitment_r]).ct_eq(&self.c).into()
     }
 }

@@ -42,8 +42,13 @@ impl Asked {
     pub(super) fn answer(&self, y: SecretBytes<32>, rng: &mut dyn CryptoRng) -> Result<(Expect3, Message2), Unusable> {
         let Self { with_question, b2, b3, g2, g3, g3a } = self;
         let [r2, r3, r4, r5, r6] = draw(rng);
-        let Coordinates { p, q, proof } =
-            Coordinates::make(Purpose::CoordinatesB, &base(g2), &base(g3), &y, &CoordinateExponents { r4, r5, r6 })?;
+        let Coordinates { p, q, proof } = Coordinates::make(
+            Purpose::CoordinatesB,
+            &Base::new(residue(g2)),
+            &Base::of_several(residue(g3)),
+            &y,
+            &CoordinateExponents { r4, r5, r6 },
+        )?;
         let message = Message2 {
             g2b: public(&Residue::power_of_g(b2.expose()))?,
             g2b_proof: KnowsLog::make(Purpose::G2b, b2, &r2)?,
@@ -75,8 +80,8 @@ impl Expect2 {
         let (pb, qb) = (pb.to_residue(), qb.to_residue());
         check(g2b_proof.holds(Purpose::G2b, &g2b), "c2")?;
         check(g3b_proof.holds(Purpose::G3b, &g3b_residue), "c3")?;
-        let g2 = Base::new(g2b.power(a2.expose()));
-        let g3 = Base::new(g3b_residue.power(a3.expose()));
+        let g2 = Base::of_several(g2b.power(a2.expose()));
+        let g3 = Base::of_several(g3b_residue.power(a3.expose()));
         check(coordinates_proof.holds(Purpose::CoordinatesB, &g2, &g3, &pb, &qb), "cP")?;
 
         let [r4, r5, r6, r7] = draw(rng);
@@ -84,7 +89,7 @@ impl Expect2 {
             Coordinates::make(Purpose::CoordinatesA, &g2, &g3, x, &CoordinateExponents { r4, r5, r6 })?;
         let pa_over_pb = quotient(&p.to_residue(), &pb, "Pa/Pb")?;
         let qa_over_qb = quotient(&q.to_residue(), &qb, "Qa/Qb")?;
-        let q_base = Base::new(qa_over_qb.to_residue());
+        let q_base = Base::of_several(qa_over_qb.to_residue());
         let message = Message3 {
             pa: p,
             qa: q,
@@ -103,8 +108,9 @@ impl Expect3 {
         let Message3 { pa, qa, coordinates_proof, ra, ra_proof } = message;
         let (pa, qa, ra) = (pa.to_residue(), qa.to_residue(), ra.to_residue());
         let pa_over_pb = quotient(&pa, &pb.to_residue(), "Pa/Pb")?;
-        let q_base = Base::new(quotient(&qa, &qb.to_residue(), "Qa/Qb")?.to_residue());
-        check(coordinates_proof.holds(Purpose::CoordinatesA, &base(g2), &base(g3), &pa, &qa), "cP")?;
+        let q_base = Base::of_several(quotient(&qa, &qb.to_residue(), "Qa/Qb")?.to_residue());
+        let (g2, g3) = (Base::new(residue(g2)), Base::new(residue(g3)));
+        check(coordinates_proof.holds(Purpose::CoordinatesA, &g2, &g3, &pa, &qa), "cP")?;
         check(ra_proof.holds(Purpose::Ra, &g3a.to_residue(), &q_base, &ra), "cR")?;
 
         let [r7] = draw(rng);
@@ -140,8 +146,8 @@ fn secret(value: &Residue) -> SecretBytes<ELEMENT_LEN> {
     SecretBytes::new(*value.to_be_bytes())
 }
 
-fn base(value: &SecretBytes<ELEMENT_LEN>) -> Base {
-    Base::new(Residue::from_be_bytes(value.expose()))
+fn residue(value: &SecretBytes<ELEMENT_LEN>) -> Residue {
+    Residue::from_be_bytes(value.expose())
 }
 
 /// Neither 1 nor -1: equal values on both sides, or values that differ in the sign only, would give a result

@@ -36,8 +36,15 @@ pub enum Termination {
 /// Armours a binary message: `?OTR:`, standard base64 with padding and without line breaks, a dot.
 #[must_use]
 pub fn armour(message: &[u8]) -> Vec<u8> {
-    let base64 = STANDARD.encode(message);
-    [OPENING, base64.as_bytes(), b"."].concat()
+    let length = message.len().div_ceil(3) * 4;
+    let mut line = Vec::with_capacity(OPENING.len() + length + 1);
+    line.extend_from_slice(OPENING);
+    line.resize(OPENING.len() + length, b'.');
+    let (_, base64) = line.split_at_mut(OPENING.len());
+    let written = STANDARD.encode_slice(message, base64);
+    debug_assert_eq!(written, Ok(length));
+    line.push(b'.');
+    line
 }
 
 /// The binary message behind the first `?OTR:` of a line.

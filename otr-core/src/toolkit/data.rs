@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::dh::{aes_ctr, hmac_sha1};
+use crate::dh::{HmacSha1, aes_ctr};
 use crate::wire::{DataMessage, MAC_LEN};
 use crate::{MacKey, SecretBytes};
 
@@ -27,7 +27,7 @@ pub fn mac_key(cipher: &SecretBytes<16>) -> MacKey {
 /// The authenticator of a message under a MAC key.
 #[must_use]
 pub fn authenticate(mac_key: &[u8; MAC_LEN], message: &DataMessage<'_>) -> [u8; MAC_LEN] {
-    hmac_sha1(mac_key, message.authenticated)
+    HmacSha1::new(mac_key).authenticate(message.authenticated)
 }
 
 /// Decrypts a message with the sender's AES key: text, NUL, TLVs.
@@ -83,6 +83,6 @@ pub fn remac(message: &DataMessage<'_>, mac_key: &[u8; MAC_LEN]) -> Vec<u8> {
 }
 
 fn with_authenticator(message: &DataMessage<'_>, mac_key: &[u8; MAC_LEN]) -> Vec<u8> {
-    let authenticator = hmac_sha1(mac_key, &message.covered());
+    let authenticator = HmacSha1::new(mac_key).authenticate(&message.covered());
     DataMessage { authenticator, ..*message }.encode()
 }

@@ -31,7 +31,7 @@ pub fn exchange_keys(secret: &SecretBytes<DH_SECRET_LEN>, theirs: &GroupElement)
 /// The keys of data messages between them, as the owner of `secret` sees them; `None` as in [`public_value`].
 #[must_use]
 pub fn data_keys(secret: &SecretBytes<DH_SECRET_LEN>, theirs: &GroupElement) -> Option<DataKeys> {
-    DhKeyPair::from_secret(secret.clone()).map(|pair| DataKeys::of_pair(&pair, theirs))
+    DhKeyPair::from_secret(secret.clone()).map(|pair| DataKeys::derive(&pair.agree(theirs), pair.public() > theirs))
 }
 
 /// g^x of a D-H Commit that `r` opens; `None` if it does not, or if the value is none that a key may be.

@@ -1,5 +1,7 @@
 //! What a data message carries once decrypted: text, then TLV records (section "TLV record types").
 
+use core::ffi::CStr;
+
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Codec, DecodeError, Reader, Writer};
@@ -92,7 +94,7 @@ impl Content {
     /// Splits at the first NUL. A record that is cut short ends the list; earlier ones stay valid.
     #[must_use]
     pub fn parse(plaintext: &[u8]) -> Self {
-        let end = plaintext.iter().position(|&byte| byte == 0).unwrap_or(plaintext.len());
+        let end = CStr::from_bytes_until_nul(plaintext).map_or(plaintext.len(), CStr::count_bytes);
         let (text, rest) = plaintext.split_at(end);
         let mut reader = Reader::new(rest.get(1..).unwrap_or_default());
         let mut tlvs = Vec::new();

@@ -8,7 +8,7 @@ use otr_core::{PeerSnapshot, PhaseSnapshot, SessionSnapshot};
 use sha1::{Digest, Sha1};
 
 /// The AES key that a session sends with; its keys were made ready before.
-pub(crate) fn sending_key(session: &SessionSnapshot) -> Option<[u8; 16]> {
+pub fn sending_key(session: &SessionSnapshot) -> Option<[u8; 16]> {
     match &session.phase {
         PhaseSnapshot::Encrypted { ring, .. } => ring.pairs[1][0].keys.as_ref().map(|keys| *keys.sending.expose()),
         PhaseSnapshot::Finished => None,
@@ -16,19 +16,19 @@ pub(crate) fn sending_key(session: &SessionSnapshot) -> Option<[u8; 16]> {
 }
 
 /// The MAC key that goes with an AES key.
-pub(crate) fn mac_key(cipher: &[u8; 16]) -> [u8; 20] {
+pub fn mac_key(cipher: &[u8; 16]) -> [u8; 20] {
     Sha1::digest(cipher).into()
 }
 
 /// The authenticator of `message` under `key`.
-pub(crate) fn authenticator(key: &[u8], message: &[u8]) -> [u8; 20] {
+pub fn authenticator(key: &[u8], message: &[u8]) -> [u8; 20] {
     let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("any length");
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
 
 /// AES-128 in counter mode, as a data message uses it.
-pub(crate) fn crypt(key: &[u8; 16], counter: u64, data: &[u8]) -> Vec<u8> {
+pub fn crypt(key: &[u8; 16], counter: u64, data: &[u8]) -> Vec<u8> {
     let mut block = [0; 16];
     block[..8].copy_from_slice(&counter.to_be_bytes());
     let mut data = data.to_vec();
@@ -37,7 +37,7 @@ pub(crate) fn crypt(key: &[u8; 16], counter: u64, data: &[u8]) -> Vec<u8> {
 }
 
 /// A data message as the owner of `snapshot` would send it next, with anything changed.
-pub(crate) struct Forged {
+pub struct Forged {
     pub route: Route,
     pub flags: DataFlags,
     pub keyids: (u32, u32),
@@ -51,7 +51,7 @@ pub(crate) struct Forged {
 
 impl Forged {
     /// The next message of the only session in `snapshot`. The peer must have been prepared.
-    pub(crate) fn next(snapshot: &PeerSnapshot, route: Route, plaintext: &[u8]) -> Self {
+    pub fn next(snapshot: &PeerSnapshot, route: Route, plaintext: &[u8]) -> Self {
         let session = &snapshot.sessions[0];
         let PhaseSnapshot::Encrypted { ring, .. } = &session.phase else { panic!("a finished session sends nothing") };
         let public = ring.our_newest.public.expect("it was computed");
@@ -68,7 +68,7 @@ impl Forged {
     }
 
     /// The line, with an authenticator that verifies.
-    pub(crate) fn line(&self) -> Vec<u8> {
+    pub fn line(&self) -> Vec<u8> {
         let mut message = self.head();
         data(&mut message, &crypt(&self.key, self.counter, &self.plaintext));
         let authenticator = authenticator(&mac_key(&self.key), &message);
@@ -97,7 +97,7 @@ impl Forged {
 }
 
 /// The MAC keys that a data message reveals.
-pub(crate) fn revealed(message: &[u8]) -> Vec<[u8; 20]> {
+pub fn revealed(message: &[u8]) -> Vec<[u8; 20]> {
     let message = DataMessage::parse(message).expect("a data message");
     let (keys, rest) = message.old_mac_keys.as_chunks::<20>();
     assert!(rest.is_empty());

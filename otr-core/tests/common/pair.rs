@@ -19,17 +19,17 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde_json::Value;
 
-pub(crate) use Side::{Alice, Bob};
+pub use Side::{Alice, Bob};
 
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Side {
+pub enum Side {
     Alice,
     Bob,
 }
 
 impl Side {
-    pub(crate) const fn other(self) -> Self {
+    pub const fn other(self) -> Self {
         match self {
             Alice => Bob,
             Bob => Alice,
@@ -38,7 +38,7 @@ impl Side {
 }
 
 /// A peer with what it has sent, said and left behind.
-pub(crate) struct End {
+pub struct End {
     pub peer: Peer,
     pub identity: Arc<Identity>,
     /// Lines that left and have not arrived, the oldest first.
@@ -50,47 +50,47 @@ pub(crate) struct End {
 }
 
 /// Alice, Bob, the clock and the randomness.
-pub(crate) struct Pair {
+pub struct Pair {
     ends: [End; 2],
     pub now: Timestamp,
     pub rng: ChaCha20Rng,
 }
 
 /// One of a few long-term keys, made once.
-pub(crate) fn key(number: usize) -> PrivateKey {
+pub fn key(number: usize) -> PrivateKey {
     static KEYS: [OnceLock<PrivateKey>; 4] = [const { OnceLock::new() }; 4];
     KEYS[number].get_or_init(|| PrivateKey::generate(&mut ChaCha20Rng::seed_from_u64(1000 + number as u64))).clone()
 }
 
 /// A tag, for tests that name one.
-pub(crate) fn tag(value: u32) -> InstanceTag {
+pub fn tag(value: u32) -> InstanceTag {
     InstanceTag::new(value).expect("a legal tag")
 }
 
 /// What most tests run with: version 3, nothing happens by itself.
-pub(crate) fn quiet() -> Settings {
+pub fn quiet() -> Settings {
     Settings { policy: Policy::ALLOW_V3, heartbeat: None, ake_retry: None, ..Settings::default() }
 }
 
 /// As [`quiet`], version 2.
-pub(crate) fn quiet_v2() -> Settings {
+pub fn quiet_v2() -> Settings {
     Settings { policy: Policy::ALLOW_V2, ..quiet() }
 }
 
 /// As [`quiet`], with the window that the engine uses.
-pub(crate) fn window() -> Settings {
+pub fn window() -> Settings {
     Settings { receive: ReceivePolicy::Window, ..quiet() }
 }
 
 impl End {
-    pub(crate) fn new(key_number: usize, instance: u32, settings: Settings) -> Self {
+    pub fn new(key_number: usize, instance: u32, settings: Settings) -> Self {
         let identity = Identity::new(key(key_number), tag(instance));
         let peer = Peer::new(identity.clone(), settings);
         Self { peer, identity, wire: VecDeque::new(), sent: Vec::new(), events: Vec::new(), retained: Vec::new() }
     }
 
     /// Carries out what the peer wants.
-    pub(crate) fn drain(&mut self) {
+    pub fn drain(&mut self) {
         while let Some(output) = self.peer.poll_output() {
             match output {
                 Output::Send(line) => {
@@ -104,7 +104,7 @@ impl End {
     }
 
     /// The texts that the user has seen in private, in order.
-    pub(crate) fn texts(&self) -> Vec<String> {
+    pub fn texts(&self) -> Vec<String> {
         let shown = |event: &Event| match event {
             Event::Message(message) if !message.content.text.is_empty() => {
                 Some(String::from_utf8_lossy(&message.content.text).into_owned())
@@ -114,15 +114,14 @@ impl End {
         self.events.iter().filter_map(shown).collect()
     }
 
-    pub(crate) fn messages(&self) -> Vec<&Message> {
-        let message = |event| match event {
-            &Event::Message(ref message) => Some(message),
-            _ => None,
-        };
-        self.events.iter().filter_map(message).collect()
+    pub fn messages(&self) -> Vec<&Message> {
+        self.events
+            .iter()
+            .filter_map(|event| if let Event::Message(message) = event { Some(message) } else { None })
+            .collect()
     }
 
-    pub(crate) fn rejections(&self) -> Vec<Rejected> {
+    pub fn rejections(&self) -> Vec<Rejected> {
         let rejected = |event: &Event| match event {
             Event::Rejected(rejected) => Some(*rejected),
             _ => None,
@@ -130,11 +129,11 @@ impl End {
         self.events.iter().filter_map(rejected).collect()
     }
 
-    pub(crate) fn reasons(&self) -> Vec<Rejection> {
+    pub fn reasons(&self) -> Vec<Rejection> {
         self.rejections().into_iter().map(|rejected| rejected.reason).collect()
     }
 
-    pub(crate) fn smp_events(&self) -> Vec<SmpEvent> {
+    pub fn smp_events(&self) -> Vec<SmpEvent> {
         let smp = |event: &Event| match event {
             Event::Smp { event, .. } => Some(event.clone()),
             _ => None,
@@ -143,28 +142,28 @@ impl End {
     }
 
     /// How many AKEs were completed.
-    pub(crate) fn established(&self) -> usize {
+    pub fn established(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::Established(_))).count()
     }
 
     /// Forgets lines and events of the past.
-    pub(crate) fn forget_past(&mut self) {
+    pub fn forget_past(&mut self) {
         self.wire.clear();
         self.sent.clear();
         self.events.clear();
     }
 
-    pub(crate) fn id(&self) -> SessionId {
+    pub fn id(&self) -> SessionId {
         self.peer.current().expect("a session")
     }
 
-    pub(crate) fn view(&self) -> SessionView {
+    pub fn view(&self) -> SessionView {
         self.peer.view(self.id()).expect("a session")
     }
 
     /// The whole state as JSON without what a refused line may touch: fragments, and keys that were derived
     /// from others and kept.
-    pub(crate) fn state(&self) -> Value {
+    pub fn state(&self) -> Value {
         let mut state = serde_json::to_value(self.peer.snapshot()).expect("plain data");
         state["fragments"] = Value::Null;
         for session in state["sessions"].as_array_mut().expect("a list") {
@@ -180,28 +179,28 @@ impl End {
 
 impl Pair {
     /// Alice with key 0 and tag 0x100, Bob with key 1 and tag 0xffffffff.
-    pub(crate) fn new(seed: u64, settings: Settings) -> Self {
+    pub fn new(seed: u64, settings: Settings) -> Self {
         let ends = [End::new(0, 0x100, settings.clone()), End::new(1, u32::MAX, settings)];
         Self { ends, now: Timestamp::from_secs(1_700_000_000), rng: ChaCha20Rng::seed_from_u64(seed) }
     }
 
     /// As [`Pair::new`], and in private. Alice has sent the D-H Commit.
-    pub(crate) fn private(seed: u64, settings: Settings) -> Self {
+    pub fn private(seed: u64, settings: Settings) -> Self {
         let mut pair = Self::new(seed, settings);
         pair.ake();
         pair
     }
 
-    pub(crate) fn end(&self, side: Side) -> &End {
+    pub fn end(&self, side: Side) -> &End {
         &self.ends[side as usize]
     }
 
-    pub(crate) fn end_mut(&mut self, side: Side) -> &mut End {
+    pub fn end_mut(&mut self, side: Side) -> &mut End {
         &mut self.ends[side as usize]
     }
 
     /// Bob asks, Alice commits; then nothing is under way and the past is forgotten.
-    pub(crate) fn ake(&mut self) {
+    pub fn ake(&mut self) {
         self.act(Bob, |peer, _, _| peer.start());
         self.run();
         for side in [Alice, Bob] {
@@ -211,35 +210,35 @@ impl Pair {
     }
 
     /// Lets a peer do something and carries out what it wants.
-    pub(crate) fn act<T>(&mut self, side: Side, act: impl FnOnce(&mut Peer, Timestamp, &mut ChaCha20Rng) -> T) -> T {
+    pub fn act<T>(&mut self, side: Side, act: impl FnOnce(&mut Peer, Timestamp, &mut ChaCha20Rng) -> T) -> T {
         let end = &mut self.ends[side as usize];
         let result = act(&mut end.peer, self.now, &mut self.rng);
         end.drain();
         result
     }
 
-    pub(crate) fn say(&mut self, side: Side, text: &str) {
+    pub fn say(&mut self, side: Side, text: &str) {
         self.act(side, |peer, now, _| peer.send(text.as_bytes(), now)).expect("a text");
     }
 
     /// As [`Pair::say`]; the line is not put on the wire but handed over.
-    pub(crate) fn write(&mut self, side: Side, text: &str) -> Vec<u8> {
+    pub fn write(&mut self, side: Side, text: &str) -> Vec<u8> {
         self.say(side, text);
         self.take(side)
     }
 
     /// Takes the newest line of a side off the wire.
-    pub(crate) fn take(&mut self, side: Side) -> Vec<u8> {
+    pub fn take(&mut self, side: Side) -> Vec<u8> {
         self.end_mut(side).wire.pop_back().expect("a line").bytes
     }
 
     /// Hands a line to `to`.
-    pub(crate) fn hand(&mut self, to: Side, line: &[u8]) {
+    pub fn hand(&mut self, to: Side, line: &[u8]) {
         self.act(to, |peer, now, rng| peer.handle_line(line, now, rng));
     }
 
     /// Hands a line to `to` and gives back the events it led to.
-    pub(crate) fn events_of(&mut self, to: Side, line: &[u8]) -> Vec<Event> {
+    pub fn events_of(&mut self, to: Side, line: &[u8]) -> Vec<Event> {
         let before = self.end(to).events.len();
         self.hand(to, line);
         self.end_mut(to).events.split_off(before)
@@ -247,7 +246,7 @@ impl Pair {
 
     /// The line is refused for `reason`: one event, and the state is as before.
     #[track_caller]
-    pub(crate) fn refuse(&mut self, to: Side, line: &[u8], reason: Rejection) {
+    pub fn refuse(&mut self, to: Side, line: &[u8], reason: Rejection) {
         let before = self.end(to).state();
         let events = self.events_of(to, line);
         let reasons: Vec<_> = events
@@ -262,7 +261,7 @@ impl Pair {
     }
 
     /// Delivers the oldest line that `from` has on the wire, if there is one.
-    pub(crate) fn deliver(&mut self, from: Side) -> bool {
+    pub fn deliver(&mut self, from: Side) -> bool {
         match self.end_mut(from).wire.pop_front() {
             Some(line) => {
                 self.hand(from.other(), &line.bytes);
@@ -273,7 +272,7 @@ impl Pair {
     }
 
     /// Delivers in turn until nothing is under way.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         for _ in 0..200 {
             let alice = self.deliver(Alice);
             let bob = self.deliver(Bob);
@@ -285,7 +284,7 @@ impl Pair {
     }
 
     /// Moves the clock and lets both do what is due.
-    pub(crate) fn wait(&mut self, time: Duration) {
+    pub fn wait(&mut self, time: Duration) {
         self.now = self.now.after(time);
         for side in [Alice, Bob] {
             self.act(side, |peer, now, rng| peer.handle_timeout(now, rng));
@@ -293,7 +292,7 @@ impl Pair {
     }
 
     /// Waits for the next deadline of either side, and delivers what comes of it, until there is none.
-    pub(crate) fn run_timers(&mut self) {
+    pub fn run_timers(&mut self) {
         for _ in 0..40 {
             self.run();
             let due = [Alice, Bob].into_iter().filter_map(|side| self.end(side).peer.poll_timeout()).min();
@@ -304,12 +303,12 @@ impl Pair {
     }
 
     /// Stores a side and reads it back, with or without a leap.
-    pub(crate) fn restart(&mut self, side: Side, leap: Option<Leap>) {
+    pub fn restart(&mut self, side: Side, leap: Option<Leap>) {
         let snapshot = self.end(side).peer.snapshot();
         self.restore(side, snapshot, leap);
     }
 
-    pub(crate) fn restore(&mut self, side: Side, snapshot: PeerSnapshot, leap: Option<Leap>) {
+    pub fn restore(&mut self, side: Side, snapshot: PeerSnapshot, leap: Option<Leap>) {
         let end = self.end_mut(side);
         let settings = end.peer.settings().clone();
         let text = serde_json::to_string(&snapshot).expect("plain data");
@@ -318,14 +317,14 @@ impl Pair {
     }
 
     /// Changes the stored state of a side, as only a test can.
-    pub(crate) fn edit(&mut self, side: Side, edit: impl FnOnce(&mut PeerSnapshot)) {
+    pub fn edit(&mut self, side: Side, edit: impl FnOnce(&mut PeerSnapshot)) {
         let mut snapshot = self.end(side).peer.snapshot();
         edit(&mut snapshot);
         self.restore(side, snapshot, None);
     }
 
     /// Reads a line as an engine does: the live sessions first, then what they left behind.
-    pub(crate) fn read(&mut self, to: Side, line: &[u8]) {
+    pub fn read(&mut self, to: Side, line: &[u8]) {
         let binary = decode_data(line).unwrap_or_default();
         let end = &mut self.ends[to as usize];
         if let Ok(message) = DataMessage::parse(&binary)
@@ -342,19 +341,19 @@ impl Pair {
 }
 
 /// The binary message in a line.
-pub(crate) fn binary(line: &[u8]) -> Vec<u8> {
+pub fn binary(line: &[u8]) -> Vec<u8> {
     dearmour(line, Termination::DotOptional).expect("an armoured line")
 }
 
 /// The line with its binary message changed.
-pub(crate) fn changed(line: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub fn changed(line: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut message = binary(line);
     change(&mut message);
     armour(&message)
 }
 
 /// Bytes in front of the body: version, type, tags.
-pub(crate) const fn header_len(version: Version) -> usize {
+pub const fn header_len(version: Version) -> usize {
     match version {
         Version::V2 => 3,
         Version::V3 => 11,
@@ -362,7 +361,7 @@ pub(crate) const fn header_len(version: Version) -> usize {
 }
 
 /// The ring of the only session, in a snapshot.
-pub(crate) fn ring(snapshot: &mut PeerSnapshot) -> &mut otr_core::RingSnapshot {
+pub fn ring(snapshot: &mut PeerSnapshot) -> &mut otr_core::RingSnapshot {
     match &mut snapshot.sessions[0].phase {
         PhaseSnapshot::Encrypted { ring, .. } => ring,
         PhaseSnapshot::Finished => panic!("the session is finished"),

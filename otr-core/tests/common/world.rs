@@ -15,7 +15,7 @@ use crate::pair::{Alice, Bob, Pair, Side, changed, quiet, window};
 
 /// What may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// One session, any order, loss and repetition of lines, restarts: nothing that arrives may be lost.
     OneSession,
     /// Everything: changed lines, new AKEs, ends, rolled-back stores, timeouts, errors.
@@ -23,7 +23,7 @@ pub(crate) enum Mode {
 }
 
 /// The pair and its history.
-pub(crate) struct World {
+pub struct World {
     pair: Pair,
     mode: Mode,
     /// The plaintext-independent part of each message by (AES key, counter).
@@ -72,7 +72,7 @@ const KEY_LIMIT: u32 = 5;
 
 impl World {
     /// Two in private; where from, is computed once.
-    pub(crate) fn new(mode: Mode, flavour: u8) -> Self {
+    pub fn new(mode: Mode, flavour: u8) -> Self {
         static STARTS: [OnceLock<[PeerSnapshot; 2]>; 2] = [const { OnceLock::new() }; 2];
         let version = if flavour & 1 == 0 { Version::V3 } else { Version::V2 };
         let mut settings = if flavour & 2 == 0 || mode == Mode::OneSession { window() } else { quiet() };
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// Carries out all of `ops` and checks after each; at last everything under way arrives.
-    pub(crate) fn run(mut self, ops: &[u8]) {
+    pub fn run(mut self, ops: &[u8]) {
         let mut ops = Ops(ops);
         while !ops.0.is_empty() {
             self.step(&mut ops);

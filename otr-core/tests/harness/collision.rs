@@ -13,6 +13,7 @@ use crate::json::{latin1, lines, list, number, padded, secret, tag, text};
 use crate::party::{Party, events};
 use crate::report::Report;
 use crate::rng::Logged;
+use crate::state::Comparison;
 use crate::{lines as line, restore};
 
 /// Two of ours that start at once end in one session, whichever hash is the higher one.
@@ -83,6 +84,10 @@ fn as_libotr(report: &mut Report, run: &Value, parties: &Value) {
         line::compare(report, &place, &outcome.sent, &lines(step, "injected"), &bob.peer.snapshot());
         report.same("events", &place, &outcome.events, &events(step));
         report.same("draws", &place, &rng.differences(), &(vec![], vec![]));
+        let comparison = Comparison::of(&bob.peer.snapshot(), list(step, "contexts"));
+        report.counted("state values", comparison.values);
+        let differences = &comparison.differences;
+        report.holds("state values", &place, differences.is_empty(), || format!("{differences:?}"));
     }
     let encrypted = bob.peer.state() == State::Encrypted;
     report.same("results", name, &encrypted, &(run["result"] == "encrypted"));
@@ -112,6 +117,9 @@ fn as_text_peer(report: &mut Report, run: &Value, parties: &Value) {
     let first = &list(run, "steps")[1];
     let now = Timestamp::from_secs(number(first, "time"));
     let commit = latin1(text(first, "message"));
+    report.same("results", name, &hex::encode(hash_of(&commit)).as_str(), &text(run, "alice_commit_hash"));
+    let theirs_commit = hash_of(&latin1(text(run, "bob_commit")));
+    report.same("results", name, &hex::encode(theirs_commit).as_str(), &text(run, "bob_commit_hash"));
     let exchange = ExchangeSnapshot::AwaitingDhKey {
         secret: secret(run, "alice_x"),
         r: secret(run, "alice_r"),

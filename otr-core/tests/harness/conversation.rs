@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 
 use otr_core::text::{Kind, Line, classify};
 use otr_core::wire::{DataFlags, DataMessage, Tlv};
-use otr_core::{Leap, Peer, PeerSnapshot, SecretBytes, SendError, State, Timestamp, decode_data};
+use otr_core::{
+    Event, Leap, Output, Peer, PeerSnapshot, Rejection, SecretBytes, SendError, State, Timestamp, decode_data,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::Value;
@@ -167,6 +169,17 @@ impl Replay<'_> {
             bob.peer.handle_line(&line, now, &mut Logged::nothing());
             self.report
                 .holds("leaps", "held", bob.drain().shown.is_some(), || "a held message was not read".to_owned());
+        }
+        // The same lines again are known as what they are, and none is read twice.
+        for line in lines(self.file, "held_messages") {
+            bob.peer.handle_line(&line, now, &mut Logged::nothing());
+            while let Some(output) = bob.peer.poll_output() {
+                if let Output::Event(event) = output {
+                    let replay = Rejection::Replay { same: true };
+                    let known = matches!(&event, Event::Rejected(rejected) if rejected.reason == replay);
+                    self.report.holds("leaps", "held again", known, || format!("{event:?}"));
+                }
+            }
         }
         // Bob to alice and back, three times; the leap of either is a gap in the other's counters.
         for round in 0..6_u8 {

@@ -113,4 +113,10 @@ pub(crate) const TABLE: &[Deviation] = &[
         "ignored_silently",
         "the text ignores a D-H Key of another version than the commit",
     ),
+    entry(
+        "malformed",
+        "own_commit_reflected",
+        "event:MSG_REFLECTED",
+        "our own commit came back: libotr answers it and finds out two messages later that it talks to itself",
+    ),
 ];

@@ -10,7 +10,8 @@ use crate::json::{bytes, latin1, lines, list, number, tag, text};
 use crate::party::{Outcome, Party, events};
 use crate::report::Report;
 use crate::rng::Logged;
-use crate::{lines as line, restore};
+use crate::state::Comparison;
+use crate::{fields, lines as line, restore};
 
 pub(crate) fn run(report: &mut Report, file: &Value, parties: &Value) {
     for case in list(file, "cases") {
@@ -27,6 +28,7 @@ struct Case<'a> {
 impl Case<'_> {
     fn run(&mut self, parties: &Value) {
         let Self { case, name, .. } = *self;
+        fields::of_case(self.report, case);
         let contexts = list(case, "receiver_contexts_before");
         let now = contexts.iter().map(|context| number(context, "lastsent")).max().unwrap_or_default();
         let now = Timestamp::from_secs(now);
@@ -38,6 +40,11 @@ impl Case<'_> {
         let mut party = Party::new(&parties[text(case, "receiver")], instance, policy, snapshot);
 
         let before = party.peer.snapshot();
+        // What was restored is what libotr was, keys included.
+        let comparison = Comparison::of(&before, contexts);
+        self.report.counted("states before", comparison.values);
+        let differences = &comparison.differences;
+        self.report.holds("states before", name, differences.is_empty(), || format!("{differences:?}"));
         let received = latin1(text(case, "message"));
         let mut rng = Logged::of(case);
         party.peer.handle_line(&received, now, &mut rng);
@@ -75,6 +82,8 @@ impl Case<'_> {
             .collect();
         self.report.same("texts", name, &outcome.tlvs, &tlvs);
         line::compare(self.report, name, &outcome.sent, &lines(case, "injected"), after);
+        let replied = outcome.sent.iter().any(|line| matches!(classify(line), Line::Error { .. }));
+        self.report.same("lines", name, &replied, &(case["replied_with_error"] == true));
         for summary in list(case, "after") {
             self.summary(after, summary);
         }

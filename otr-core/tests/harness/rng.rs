@@ -18,7 +18,7 @@ pub(crate) struct Logged {
 
 impl Logged {
     pub(crate) fn of(step: &Value) -> Self {
-        let draws = list(step, "rng").iter().map(|draw| bytes(draw, "hex")).collect();
+        let draws: VecDeque<_> = list(step, "rng").iter().map(|draw| bytes(draw, "hex")).collect();
         Self { draws, extra: Vec::new(), made_up: 0 }
     }
 

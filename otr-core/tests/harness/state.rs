@@ -1,10 +1,10 @@
 //! Comparing our whole state after a step with libotr's contexts.
 
 use otr_core::smp::SmpState;
-use otr_core::toolkit::data_keys;
+use otr_core::toolkit::{data_keys, public_value};
 use otr_core::{
-    ExchangeSnapshot, KeyPairSnapshot, PairSnapshot, PeerSnapshot, PhaseSnapshot, RingSnapshot, SessionSnapshot,
-    Version,
+    ExchangeSnapshot, KeyPairSnapshot, PairSnapshot, PeerSnapshot, PhaseSnapshot, RingSnapshot, SecretBytes, SessionId,
+    SessionSnapshot, Version,
 };
 use serde_json::Value;
 
@@ -89,6 +89,9 @@ impl Comparison {
         self.same("ssid", &hex::encode(session.origin.ssid).as_str(), &text(context, "sessionid"));
         let bold = if session.revealed { "first" } else { "second" };
         self.same("sessionid_bold", &bold, &text(context, "sessionid_bold"));
+        let SessionId { version, fingerprint, .. } = session.origin.session;
+        self.same("protocol_version", &u64::from(version.number()), &number(context, "protocol_version"));
+        self.same("fingerprint", &format!("{fingerprint:x}").as_str(), &text(context, "active_fingerprint"));
     }
 
     fn ring(&mut self, ring: &RingSnapshot, context: &Value) {
@@ -196,6 +199,13 @@ impl Comparison {
         }
     }
 
+    /// The D-H value brought into an exchange; it has keyid 1.
+    fn own_key(&mut self, secret: &SecretBytes<40>, auth: &Value) {
+        self.number("our_dh_priv", secret.expose(), auth, "our_dh_priv");
+        self.number("our_dh_pub", public_value(secret).unwrap().as_padded(), auth, "our_dh_pub");
+        self.same("our_keyid", &1, &number(auth, "our_keyid"));
+    }
+
     fn exchange(&mut self, ours: &PeerSnapshot, context: &Value) {
         let auth = &context["auth"];
         let instance = tag(context, "their_instance");
@@ -217,18 +227,18 @@ impl Comparison {
         match exchange {
             ExchangeSnapshot::None => {}
             ExchangeSnapshot::AwaitingDhKey { secret, r, encrypted_gx, hashed_gx } => {
-                self.number("our_dh_priv", secret.expose(), auth, "our_dh_priv");
+                self.own_key(secret, auth);
                 self.number("r", r.expose(), auth, "r");
                 self.same("encgx", &hex::encode(encrypted_gx).as_str(), &text(auth, "encgx"));
                 self.same("hashgx", &hex::encode(hashed_gx).as_str(), &text(auth, "hashgx"));
             }
             ExchangeSnapshot::AwaitingRevealSignature { secret, encrypted_gx, hashed_gx } => {
-                self.number("our_dh_priv", secret.expose(), auth, "our_dh_priv");
+                self.own_key(secret, auth);
                 self.same("encgx", &hex::encode(encrypted_gx).as_str(), &text(auth, "encgx"));
                 self.same("hashgx", &hex::encode(hashed_gx).as_str(), &text(auth, "hashgx"));
             }
             ExchangeSnapshot::AwaitingSignature { secret, gy, r, encrypted: _, mac: _ } => {
-                self.number("our_dh_priv", secret.expose(), auth, "our_dh_priv");
+                self.own_key(secret, auth);
                 self.number("r", r.expose(), auth, "r");
                 self.number("their_pub", gy.as_padded(), auth, "their_pub");
             }

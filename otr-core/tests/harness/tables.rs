@@ -73,6 +73,9 @@ fn pairs(report: &mut Report, name: &str, table: &Value) {
             let theirs = text(&row["keys"], name);
             report.same("data keys", &format!("{place}: {name}"), &hex::encode(ours).as_str(), &theirs);
         }
+        let high = public_value(&ours).unwrap() > theirs;
+        report.same("data keys", &place, &high, &(row["keys"]["high"] == true));
+        report.same("AKE values", &place, &text(row, "ssid"), &text(&row["auth"], "ssid"));
         values::exchange(report, &place, &ours, &theirs, &row["auth"]);
         if let Some(other) = row["their_priv"].as_str() {
             let other = SecretBytes::new(crate::json::padded(&unhex(other)));

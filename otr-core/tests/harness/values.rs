@@ -3,7 +3,8 @@
 use otr_core::dsa::{PublicKey, Signature};
 use otr_core::group::GroupElement;
 use otr_core::toolkit::{
-    authenticate, data_keys, exchange_keys, mac_key, open_commit, public_value, read, shared_secret, signed_value,
+    ForgeError, authenticate, data_keys, exchange_keys, forge, mac_key, modify, open_commit, public_value, read, remac,
+    shared_secret, signed_value,
 };
 use otr_core::wire::{Codec, Content, DataMessage, DhCommit};
 use otr_core::{HalfKeys, SecretBytes, decode_data};
@@ -56,6 +57,11 @@ pub(crate) fn akes(report: &mut Report, file: &Value) {
         let keys = exchange_keys(&x, &gy);
         signature(report, &place, file, row, ("B", "B_sends_commit"), &keys.reveal, (&gx, &gy));
         signature(report, &place, file, row, ("A", "A_sends_key"), &keys.signature, (&gy, &gx));
+        for (side, half) in [("A", "second"), ("B", "first")] {
+            if let Some(bold) = row[format!("bold_for_{side}")].as_str() {
+                report.same("AKE values", &format!("{place}: bold for {side}"), &half, &bold);
+            }
+        }
         if let Some(shown) = row["session_id_display"].as_str() {
             let (first, second) = keys.ssid.split_at(4);
             let ours = format!("{} {}", hex::encode(first), hex::encode(second));
@@ -155,5 +161,46 @@ pub(crate) fn data_messages(report: &mut Report, file: &Value) {
         let theirs: Vec<_> = list(row, "revealed").iter().map(|key| key.as_str().unwrap().to_owned()).collect();
         report.same("revealed keys", &place, &ours, &theirs);
         report.same("ciphertexts", &place, &(message.encode() == binary), &true);
+        history(report, &place, file, row);
+        forgeries(report, &place, &binary, cipher, sending.sending.mac.expose());
     }
+}
+
+/// Who sent it when, and who received it with what success: as the steps have it, which the conversation replays.
+fn history(report: &mut Report, place: &str, file: &Value, row: &Value) {
+    let step = |at: &Value| &list(file, "steps")[usize::try_from(number(at, "step")).unwrap()];
+    let sent = step(row);
+    let there = list(sent, "injected").contains(&row["message"]) && sent["party"] == row["sender"];
+    report.holds("ciphertexts", place, there, || "it was not sent in that step".to_owned());
+    for received in list(row, "received") {
+        let step = step(received);
+        let unread = ["RCVDMSG_UNREADABLE", "RCVDMSG_NOT_IN_PRIVATE"];
+        let read = !list(step, "events").iter().any(|event| unread.iter().any(|name| event["value"] == *name));
+        let there = step["message"] == row["message"] && step["party"] != row["sender"];
+        report.holds("ciphertexts", place, there, || "it was not received in that step".to_owned());
+        report.same("ciphertexts", place, &read, &(received["accepted"] == true));
+    }
+}
+
+/// Whoever read a message can write any other in its place, and whoever knows its MAC key and guesses its text can
+/// change it.
+fn forgeries(report: &mut Report, place: &str, binary: &[u8], cipher: &SecretBytes<16>, mac_key: &[u8; 20]) {
+    let message = DataMessage::parse(binary).unwrap();
+    let plain = |bytes: &[u8]| read(&DataMessage::parse(bytes).unwrap(), cipher).map(|plaintext| plaintext.to_vec());
+    let mut same = |ours, theirs| report.same("forgeries", place, &ours, &theirs);
+    let forged = forge(&message, cipher, b"never said").unwrap();
+    same(plain(&forged), Ok(b"never said".to_vec()));
+    same(plain(&remac(&message, mac_key)), plain(binary));
+    same(Ok(remac(&message, mac_key)), Ok(binary.to_vec()));
+    same(plain(&remac(&message, &[1; 20])), Err(ForgeError::WrongKey));
+    let mut text = plain(binary).unwrap();
+    let modified = modify(&message, mac_key, 0, &text[..1], b"X").unwrap();
+    text[0] = b'X';
+    same(plain(&modified), Ok(text.clone()));
+    let too_far = Err(ForgeError::OutOfRange(text.len()));
+    same(modify(&message, mac_key, text.len(), b"a", b"b"), too_far.clone());
+    same(modify(&message, mac_key, 0, b"a", b""), too_far.clone());
+    same(modify(&message, mac_key, usize::MAX, b"a", b"b"), too_far);
+    let other = SecretBytes::new([7; 16]);
+    same(forge(&message, &other, b"x"), Err(ForgeError::WrongKey));
 }

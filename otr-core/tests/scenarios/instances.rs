@@ -1,10 +1,14 @@
 //! Devices: tags at their limits, other people's, and ever new ones.
 
-use otr_core::limits::{MAX_ASSEMBLIES, MAX_FRAGMENT_BYTES, MAX_INSTANCES};
-use otr_core::text::armour;
-use otr_core::{Event, InstanceTag, PeerSnapshot, Rejection, Version};
+use std::time::Duration;
 
-use crate::pair::{Alice, Bob, Pair, binary, changed, quiet};
+use otr_core::limits::{MAX_ASSEMBLIES, MAX_FRAGMENT_BYTES, MAX_INSTANCES, MAX_SESSIONS};
+use otr_core::text::armour;
+use otr_core::{Event, InstanceTag, PeerSnapshot, Rejection, State, Version};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use crate::pair::{Alice, Bob, End, Pair, binary, changed, quiet};
 use crate::truncation::kinds;
 
 fn set(line: &[u8], at: usize, value: u32) -> Vec<u8> {
@@ -135,4 +139,35 @@ fn an_unknown_version_or_kind_is_refused() {
     assert!(!binary(&line).is_empty());
     let events = pair.events_of(Bob, &armour(&[0, 3]));
     assert!(matches!(events[..], [Event::Rejected(_)]));
+}
+
+#[test]
+fn devices_of_the_past_do_not_shut_out_a_new_one() {
+    // A client that makes itself a new tag at every start, more often than contacts and sessions are kept.
+    let mut pair = Pair::private(105, quiet());
+    pair.say(Alice, "first");
+    pair.run();
+    let id = pair.end(Bob).id();
+    for number in 0..40_u32 {
+        pair.now = pair.now.after(Duration::from_secs(1));
+        let (now, mut rng) = (pair.now, ChaCha20Rng::seed_from_u64(u64::from(number)));
+        let mut device = End::new(2, 0x9_0000 + number, quiet());
+        device.peer.open_exchange(Version::V3, now, &mut rng);
+        device.drain();
+        while let Some(line) = device.wire.pop_front() {
+            pair.hand(Bob, &line.bytes);
+            while let Some(answer) = pair.end_mut(Bob).wire.pop_front() {
+                device.peer.handle_line(&answer.bytes, now, &mut rng);
+                device.drain();
+            }
+        }
+        assert_eq!(device.peer.state(), State::Encrypted, "device {number}");
+        let snapshot = pair.end(Bob).peer.snapshot();
+        assert!(snapshot.contacts.len() <= MAX_INSTANCES && snapshot.sessions.len() <= MAX_SESSIONS);
+    }
+    // The one session in which anything was said is not among those that made room.
+    assert!(pair.end(Bob).peer.view(id).unwrap().encrypted);
+    pair.say(Alice, "second");
+    pair.run();
+    assert_eq!(pair.end(Bob).texts(), ["first", "second"]);
 }

@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, Delivery, DeliveryId, Refusal, SendToken, TransportEvent};
-use otr_core::Timestamp;
 
 use super::{Place, Server, Session, What};
 use crate::{DeviceId, Direction, LineId, Step};

@@ -4,8 +4,8 @@ use core::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, DeliveryId, Evidence, PeerId, SendToken, Subscription, TransportEvent};
-use otr_core::Timestamp;
 
 use super::link::Arrival;
 use super::{AccountId, DeviceId};

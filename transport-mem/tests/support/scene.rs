@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use o2tr::transport::Timestamp;
 use o2tr::transport::{Address, Delivery, PeerId, SendToken, TransportEvent};
-use otr_core::Timestamp;
 use transport_mem::{Config, DeviceId, Server};
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);

@@ -1,6 +1,7 @@
 /* The commands of the pipe language; each returns NULL or an error code. */
 #include "commands.h"
 
+#include "clock.h"
 #include "json.h"
 
 #include <limits.h>
@@ -162,11 +163,14 @@ static const char *do_mtu(struct endpoint *self, const struct json_object *comma
     return NULL;
 }
 
-/* libotr reads the clock itself, so `now` is only checked. */
+/* With `now`, libotr's clock runs ahead from here on; it never goes back. */
 static const char *do_poll(struct endpoint *self, const struct json_object *command)
 {
+    const struct json_member *now = json_get(command, "now");
     if (!is_optional(command, "now", JSON_NUMBER))
         return USAGE;
+    if (now && now->type == JSON_NUMBER)
+        clock_advance(now->number);
     endpoint_poll(self);
     return NULL;
 }

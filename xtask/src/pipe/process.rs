@@ -165,6 +165,16 @@ impl PipeProcess {
     ///
     /// The signal cannot be sent.
     pub fn kill(mut self) -> Result<()> {
+        self.terminate()
+    }
+
+    /// As [`PipeProcess::kill`], for one that stands in a [`Relay`](super::Relay): what takes its place may need
+    /// what it held.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn terminate(&mut self) -> Result<()> {
         self.child.kill().with_context(|| format!("{}: kill", self.label))?;
         self.child.wait()?;
         Ok(())

@@ -35,7 +35,9 @@ pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
         for dependency in &package.dependencies {
             let name = dependency.name.as_str();
             let ours = LAYERS.iter().any(|(layer, _)| *layer == name);
-            if ours && !allowed.contains(&name) && !(dependency.dev && FOR_TESTS.contains(&name)) {
+            // Tests may take their own crate with more features.
+            let for_tests = dependency.dev && (FOR_TESTS.contains(&name) || name == package.name);
+            if ours && !allowed.contains(&name) && !for_tests {
                 findings.push(finding("layers", &package.name, format!("may not build on {name}")));
             }
             if !dependency.dev && SANS_IO.contains(&package.name.as_str()) && OUTSIDE.contains(&name) {

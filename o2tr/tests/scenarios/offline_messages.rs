@@ -1,8 +1,6 @@
 //! The paper's case: one end loses its session, the other goes on writing.
 
-mod common;
-
-use common::Pair;
+use crate::common::Pair;
 use o2tr::conversation::{Event, Refresh};
 use o2tr::settings::Settings;
 
