@@ -55,9 +55,7 @@ impl Conversation {
         };
         let mut acknowledged = Vec::new();
         self.outbox.retain(|text| match text.state {
-            TextState::InFlight(flight)
-                if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) =>
-            {
+            TextState::InFlight(flight) if read(&flight.session, &flight.ssid, flight.keyids, flight.use_number) => {
                 acknowledged.push(text.id.clone());
                 false
             }
@@ -84,9 +82,7 @@ impl Conversation {
         };
         let before = self.lines.len();
         self.lines.retain(|line| {
-            !line.kept.is_some_and(|kept| {
-                line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read)
-            })
+            !line.kept.is_some_and(|kept| line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read))
         });
         if self.lines.len() != before {
             self.touch();
@@ -117,9 +113,7 @@ impl Conversation {
     /// To be called before the outputs of the OTR layer are taken.
     pub(super) fn repeat_provisional(&mut self) {
         let outputs: Vec<_> = core::iter::from_fn(|| self.peer.poll_output()).collect();
-        let completed = |output: &CoreOutput| {
-            matches!(output, CoreOutput::Event(CoreEvent::Established(_)))
-        };
+        let completed = |output: &CoreOutput| matches!(output, CoreOutput::Event(CoreEvent::Established(_)));
         let signature = outputs.iter().find_map(|output| match output {
             CoreOutput::Send(line) => Some(line.clone()),
             CoreOutput::Event(_) | CoreOutput::Retired(_) => None,
@@ -201,9 +195,7 @@ impl Conversation {
         if surplus.is_empty() {
             return;
         }
-        let given_up = |text: &OutboxText| {
-            matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)))
-        };
+        let given_up = |text: &OutboxText| matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)));
         let lost: Vec<_> = self.outbox.iter().filter(|text| given_up(text)).map(|text| text.id.clone()).collect();
         self.outbox.retain(|text| !given_up(text));
         self.lines.retain(|line| !surplus.iter().any(|(id, _)| *id == line.id));

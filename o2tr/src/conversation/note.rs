@@ -6,8 +6,8 @@ use o2tr_ekm::record::{PeerCapability, ReadPair, Reading, SessionRecord, TextSta
 use otr_core::wire::Tlv;
 use otr_core::{Message, SessionId, SessionView, Timestamp};
 
-use super::{Conversation, Event, Hold};
 use super::flush::Parcel;
+use super::{Conversation, Event, Hold};
 use crate::capability::{
     AckMap, AckWindow, Capability, ContinuityProof, ContinuitySecret, MessageId, PairAck, PairId, Side, Threshold,
 };

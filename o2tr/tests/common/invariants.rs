@@ -77,11 +77,7 @@ pub(crate) fn an_announced_key_is_durable(durable: &HashSet<Vec<u8>>, next_dh: &
 pub(crate) fn nothing_private_leaves_in_clear(line: &[u8], private: bool, commanded: bool) -> Check {
     let clear = match text::classify(line) {
         Line::Plain | Line::Tagged { .. } | Line::Query { .. } => true,
-        Line::Encoded(_)
-        | Line::Error { .. }
-        | Line::Fragment(_)
-        | Line::VersionOne
-        | Line::Unknown { .. } => false,
+        Line::Encoded(_) | Line::Error { .. } | Line::Fragment(_) | Line::VersionOne | Line::Unknown { .. } => false,
     };
     ensure(!(clear && private) || commanded, || format!("in clear: {}", String::from_utf8_lossy(line)))
 }
@@ -231,7 +227,8 @@ fn protocol_state(record: &ConversationRecord) -> String {
 mod tests {
     use o2tr_ekm::record::{InFlight, MessageText, RetainedRecord};
     use otr_core::{
-        Accepted, InstanceTag, Origin, PhaseSnapshot, RetainedSnapshot, SecretBytes, SessionSnapshot, Timestamp, Version,
+        Accepted, InstanceTag, Origin, PhaseSnapshot, RetainedSnapshot, SecretBytes, SessionSnapshot, Timestamp,
+        Version,
     };
 
     use super::*;
@@ -381,8 +378,7 @@ mod tests {
             extra: SecretBytes::new([0; 32]),
             accepted: Accepted::default(),
         };
-        let retained =
-            RetainedRecord { pair, expires: Timestamp::default(), unrevealed: false, suspect: false };
+        let retained = RetainedRecord { pair, expires: Timestamp::default(), unrevealed: false, suspect: false };
         row.retained = vec![retained; MAX_RETAINED + 1];
         assert!(caps_hold(&row).is_err());
     }

@@ -116,9 +116,10 @@ impl Watch {
                         continue;
                     }
                     let name = (own.secret.expose().to_vec(), their.as_minimal().to_vec());
-                    let mac = self.macs.entry(name).or_insert_with(|| {
-                        *toolkit::data_keys(&own.secret, &their).unwrap().receiving.mac.expose()
-                    });
+                    let mac = self
+                        .macs
+                        .entry(name)
+                        .or_insert_with(|| *toolkit::data_keys(&own.secret, &their).unwrap().receiving.mac.expose());
                     accepted.push(*mac);
                 }
             }

@@ -109,7 +109,8 @@ fn s03_an_unverified_message_starts_the_ake_if_it_came_live() {
         pair.send(1, "hello again");
         let line = pair.intercept(0).remove(0);
         pair.deliver_line(0, &line, &if live { Evidence::LIVE } else { late() });
-        let unverified = |event: &Event| matches!(event, Event::Text(text) if text.provenance == Provenance::Unverified);
+        let unverified =
+            |event: &Event| matches!(event, Event::Text(text) if text.provenance == Provenance::Unverified);
         assert_eq!(pair.ends[0].count(unverified), 1);
         assert_eq!(pair.ends[1].incoming.len(), usize::from(live));
     }

@@ -155,7 +155,10 @@ fn s26_both_start_at_once_and_get_one_session() {
             pair.settle();
             pair.send(1, "session");
             pair.settle();
-            assert_eq!((pair.ends[1].texts(), pair.ends[0].texts()), (vec!["one".to_owned()], vec!["session".to_owned()]));
+            assert_eq!(
+                (pair.ends[1].texts(), pair.ends[0].texts()),
+                (vec!["one".to_owned()], vec!["session".to_owned()])
+            );
         }
         assert!(order.iter().all(|count| *count > 0), "{order:?}");
     }

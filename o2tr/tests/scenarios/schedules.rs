@@ -65,7 +65,9 @@ fn run(name: &'static str, seed: u64, steps: usize, weather: Weather) {
         match dice.below(20) {
             0..4 => {
                 let text = format!("{name} {seed} {step}");
-                if o2tr || pair.ends[side].legacy.as_ref().is_some_and(|peer| peer.state() == otr_core::State::Encrypted) {
+                if o2tr
+                    || pair.ends[side].legacy.as_ref().is_some_and(|peer| peer.state() == otr_core::State::Encrypted)
+                {
                     pair.send(side, &text);
                     sent[side].push(text);
                 }
@@ -186,7 +188,6 @@ fn arrived(pair: &mut Pair, side: usize, sent: &[String], lost: bool, weather: W
         assert!(told || !watch.strict, "side {side}: {text} is lost and nobody knows");
     }
 }
-
 
 #[test]
 fn a_network_that_loses_repeats_and_reorders() {

@@ -20,7 +20,10 @@ fn s10_an_ake_by_another_key_under_a_known_tag_disturbs_no_session() {
     let fingerprint = key(2).public_key().fingerprint();
     invariants::another_key_changes_no_record(&before, &pair.ends[0].record(), fingerprint).unwrap();
     assert_eq!(pair.ends[0].record().peer.sessions.len(), 2);
-    assert!(pair.ends[0].has(|event| matches!(event, Event::NewFingerprint { fingerprint: new, .. } if *new == fingerprint)));
+    assert!(
+        pair.ends[0]
+            .has(|event| matches!(event, Event::NewFingerprint { fingerprint: new, .. } if *new == fingerprint))
+    );
     pair.settle();
     assert_eq!(pair.ends[0].texts(), ["under way"]);
     pair.restart(0);

@@ -62,9 +62,8 @@ fn a_text_that_waits_can_be_cancelled() {
     }
     let waits = pair.ends[0].conversation.outbox().last().unwrap().id.clone();
     let left = pair.ends[0].conversation.outbox()[0].id.clone();
-    let cancel = |pair: &mut Pair, id: &str| {
-        pair.turn(0, |conversation, now, rng| conversation.cancel(id, now, rng)).unwrap()
-    };
+    let cancel =
+        |pair: &mut Pair, id: &str| pair.turn(0, |conversation, now, rng| conversation.cancel(id, now, rng)).unwrap();
     assert_eq!(cancel(&mut pair, &left), Err(SendError::AlreadyLeft(left)));
     pair.ends[0].watch.cancelled(&waits);
     assert_eq!(cancel(&mut pair, &waits), Ok(()));
