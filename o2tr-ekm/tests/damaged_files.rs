@@ -14,7 +14,8 @@ use o2tr_ekm::{
 
 const MANUAL: Options =
     Options { create: false, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
-const CREATE: Options = Options { create: true, ..MANUAL };
+const CREATE: Options =
+    Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 
 fn passphrase(text: &str) -> Unlock {
     Unlock::Passphrase(text.to_owned().into(), KdfCost::for_tests())

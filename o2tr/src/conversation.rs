@@ -125,6 +125,10 @@ struct Timers {
     reauthenticate_at: Option<Timestamp>,
     /// When an error reply was last sent without a session.
     error_replied: Option<Timestamp>,
+    /// When a query was last sent because a text waits.
+    queried: Option<Timestamp>,
+    /// The application was told that texts wait, and not yet that none does.
+    paused: bool,
     /// When something last said that the peer may have lost its keys: an error, an offer, our user.
     doubted: Option<Timestamp>,
     /// When retained pairs were first found to be expired.

@@ -32,9 +32,9 @@ pub mod toolkit;
 pub use ake::{ExchangeKeys, ExchangeSnapshot, HalfKeys};
 pub use instance::InstanceTag;
 pub use peer::{
-    ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, LastTextSnapshot, Line, MAX_HELD_TEXTS,
-    Message, Offer, OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection, SendError,
-    SessionSnapshot, SessionView, Settings, SmpSendError, State, decode_data,
+    AnswerSnapshot, ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, LastTextSnapshot, Line,
+    MAX_HELD_TEXTS, Message, Offer, OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection,
+    SendError, SessionSnapshot, SessionView, Settings, SmpSendError, State, decode_data,
 };
 pub use policy::Policy;
 pub use ratchet::{

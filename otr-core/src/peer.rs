@@ -27,7 +27,7 @@ use crate::fragment::Assembler;
 use crate::ratchet::SessionId;
 use crate::{InstanceTag, Timestamp};
 
-use contact::{Contact, OpenCommit};
+use contact::{Answer, Contact, OpenCommit};
 pub use output::{Established, Event, Line, Message, Output, Rejected, Rejection};
 pub use probe::decode_data;
 pub use send::SendError;
@@ -35,7 +35,8 @@ use session::{Phase, Session};
 pub use settings::{ErrorTexts, Identity, Settings};
 pub use smp::SmpSendError;
 pub use snapshot::{
-    ContactSnapshot, HeldText, LastTextSnapshot, OpenCommitSnapshot, PeerSnapshot, PhaseSnapshot, SessionSnapshot,
+    AnswerSnapshot, ContactSnapshot, HeldText, LastTextSnapshot, OpenCommitSnapshot, PeerSnapshot, PhaseSnapshot,
+    SessionSnapshot,
 };
 
 /// Texts held back by REQUIRE_ENCRYPTION, at most. One more is refused.
@@ -53,6 +54,8 @@ pub struct Peer {
     open_commit: Option<OpenCommit>,
     /// Commits that have led to a session: they are not answered again.
     spent_commits: VecDeque<[u8; 32]>,
+    /// What has answered a commit of ours that can still be answered.
+    answers: Vec<Answer>,
     assembler: Assembler,
     offer: Offer,
     held: Vec<Held>,
@@ -102,6 +105,7 @@ impl Peer {
             contacts: Vec::new(),
             open_commit: None,
             spent_commits: VecDeque::new(),
+            answers: Vec::new(),
             assembler: Assembler::default(),
             offer: Offer::default(),
             held: Vec::new(),

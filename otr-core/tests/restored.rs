@@ -10,7 +10,8 @@ use otr_core::smp::SmpEvent;
 use otr_core::toolkit::data_keys;
 use otr_core::wire::DataMessage;
 use otr_core::{
-    Event, Identity, InstanceTag, Leap, Output, Peer, PhaseSnapshot, Policy, Settings, State, Timestamp, decode_data,
+    Event, Identity, InstanceTag, KeyPairSnapshot, Leap, Output, Peer, PhaseSnapshot, Policy, ReceivePolicy,
+    SecretBytes, Settings, State, Timestamp, decode_data,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -255,4 +256,43 @@ fn copies_in_an_ake_share_no_keystream() {
     }
     assert_eq!(used.len(), 4);
     assert!(used.iter().all(|(_, counter)| *counter > 1));
+}
+
+/// A peer that brings back an old key while ours stays: the pair is one that we have sent under before.
+#[test]
+fn a_key_of_the_peer_that_comes_back_brings_no_counter_back() {
+    let (mut alice, mut bob, mut rng) = ends(Policy::MANUAL);
+    for end in [&mut alice, &mut bob] {
+        end.peer.settings_mut().receive = ReceivePolicy::Window;
+    }
+    alice.peer.start();
+    run(&mut alice, &mut bob, &mut rng, None);
+    let keys: Vec<_> = (0..3).map(|_| SecretBytes::random(&mut rng)).collect();
+    let mut used = HashSet::new();
+    // Bob announces his keys in this order; alice never sees her own newest one in use.
+    for next in [0, 1, 2, 0, 1] {
+        let mut snapshot = bob.peer.snapshot();
+        let PhaseSnapshot::Encrypted { ring, .. } = &mut snapshot.sessions[0].phase else { unreachable!() };
+        ring.our_newest = KeyPairSnapshot { secret: keys[next].clone(), public: None };
+        bob.peer = Peer::restore(Arc::clone(&bob.identity), bob.peer.settings().clone(), snapshot, None).unwrap();
+        bob.peer.send(b"next key", NOW).unwrap();
+        let line = bob.drain().pop().unwrap();
+        alice.peer.handle_line(&line, NOW, &mut rng);
+        alice.drain();
+        assert_eq!(alice.texts(), [b"next key"], "{next}");
+        for _ in 0..2 {
+            alice.peer.send(b"answer", NOW).unwrap();
+            let answer = alice.drain().pop().unwrap();
+            assert!(used.insert(alice.keystream(&answer)));
+        }
+        // Bob goes on to the announced key, as if it had been used.
+        let mut snapshot = bob.peer.snapshot();
+        let PhaseSnapshot::Encrypted { ring, .. } = &mut snapshot.sessions[0].phase else { unreachable!() };
+        ring.our_previous = ring.our_newest.clone();
+        ring.our_keyid += 1;
+        ring.pairs = Default::default();
+        ring.counter = 0;
+        bob.peer = Peer::restore(Arc::clone(&bob.identity), bob.peer.settings().clone(), snapshot, None).unwrap();
+    }
+    assert_eq!(used.len(), 10);
 }

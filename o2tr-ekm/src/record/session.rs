@@ -17,6 +17,8 @@ pub struct SessionRecord {
     /// Sessions with the same key before this one, at most three, the likeliest first: each side proves to the
     /// other that it was there.
     pub predecessors: Vec<Predecessor>,
+    /// The peer has shown in a session before this one, with the same key, that it keeps keys.
+    pub capable_before: bool,
     /// A message was read in it. With the first one the peer's proof of continuity is due.
     pub confirmed: bool,
     /// Present from a restart until fresh keys have replaced those that were stored.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use o2tr_ekm::EkmStore;
 use otr_core::Identity;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::store::StoreLink;
 use super::switchboard::{Request, Switchboard};
@@ -88,19 +88,15 @@ impl<T: Transport, S: EkmStore + 'static> Driver<T, S> {
             let quiet = self.board.is_quiet() && self.store.is_idle() && !self.board.has_turns();
             match leaving {
                 None if quiet && (self.board.stopping || ended) => {
+                    leaving = Some(Instant::now() + LEAVE);
                     self.board.stopping = true;
                     self.board.closing = true;
-                    let until = Instant::now() + LEAVE;
                     // A transport that hangs does not keep us: what it did not finish comes again.
-                    if !ended && timeout_at(until, self.transport.close()).await.is_err() {
-                        ended = true;
-                    }
-                    leaving = Some(until);
+                    ended = ended || timeout(LEAVE, self.transport.close()).await.is_err();
                 }
                 Some(until) if quiet && (ended || Instant::now() >= until) => return Ok(()),
-                None | Some(_) => {}
+                None | Some(_) => self.wait(&mut ended, leaving).await,
             }
-            self.wait(&mut ended, leaving).await;
         }
     }
 

@@ -73,6 +73,24 @@ impl Conversation {
         }
     }
 
+    /// Messages without text are not missed once something later was read: heartbeats have done what they were for,
+    /// and what the OTR layer made by itself (SMP, the extra key) carries no record, so it is never acknowledged.
+    pub(super) fn drop_textless(&mut self, read: &AckWindow) {
+        let outbox = &self.outbox;
+        let carries_text = |kept: &KeptLine| {
+            outbox.iter().any(|text| matches!(text.state, TextState::InFlight(flight) if flight.is_of(kept)))
+        };
+        let before = self.lines.len();
+        self.lines.retain(|line| {
+            !line.kept.is_some_and(|kept| {
+                line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read)
+            })
+        });
+        if self.lines.len() != before {
+            self.touch();
+        }
+    }
+
     /// Lines that the peer has not read although it has read later ones: the same bytes again.
     pub(super) fn repeat_missing(&mut self, session: SessionId, read: &AckWindow, now: Timestamp) {
         self.repeat(session, now, |kept| is_overtaken(kept, read));
@@ -165,18 +183,30 @@ impl Conversation {
         self.lines.retain(|line| !(line.transmitted && line.kept.is_some_and(|kept| past(kept.ssid, kept.keyids))));
     }
 
-    /// An O2TR peer that never acknowledges does not make us keep everything.
+    /// An O2TR peer that never acknowledges does not make us keep everything: the oldest texts are given up with a
+    /// word.
     fn cap_kept_lines(&mut self, session: SessionId) {
         const MAX_KEPT: usize = 64;
-        let mut kept: Vec<_> = self
+        let mut surplus: Vec<_> = self
             .lines
             .iter()
             .filter(|line| line.transmitted && line.kept.is_some_and(|kept| kept.session == session))
-            .map(|line| line.id)
+            .filter_map(|line| Some((line.id, line.kept?)))
             .collect();
-        let surplus = kept.len().saturating_sub(MAX_KEPT);
-        kept.truncate(surplus);
-        self.lines.retain(|line| !kept.contains(&line.id));
+        surplus.truncate(surplus.len().saturating_sub(MAX_KEPT));
+        if surplus.is_empty() {
+            return;
+        }
+        let given_up = |text: &OutboxText| {
+            matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)))
+        };
+        let lost: Vec<_> = self.outbox.iter().filter(|text| given_up(text)).map(|text| text.id.clone()).collect();
+        self.outbox.retain(|text| !given_up(text));
+        self.lines.retain(|line| !surplus.iter().any(|(id, _)| *id == line.id));
+        self.touch_and_retire();
+        for id in lost {
+            self.emit(Event::Unconfirmed { id });
+        }
     }
 
     /// A new AKE with the same key: what was under way in the old session, text by text. `again` decides whether a

@@ -26,6 +26,7 @@ impl Conversation {
             continuity: ContinuitySecret::derive(&Exporter::new(exporter.clone()), ssid).to_store().clone(),
             revealed: *revealed,
             predecessors: before.as_ref().map(predecessors_after).unwrap_or_default(),
+            capable_before: before.as_ref().is_some_and(is_capable),
             confirmed: false,
             restored: None,
             refresh_owed: false,
@@ -56,6 +57,7 @@ impl Conversation {
         if let Some(before) = before {
             self.succeed(&before, session.fingerprint, *revealed, last_read, now);
         }
+        self.timers.doubted = None;
         // A stranger's session never takes over: what is private stays addressed to whom it was.
         if self.was_private.is_none() {
             self.was_private = Some(WasPrivate { fingerprint: session.fingerprint });
@@ -80,7 +82,7 @@ impl Conversation {
             self.emit(Event::Refreshed { session: before.id, how: Refresh::Ake });
             self.timers.reauthenticate_at = None;
         }
-        if before.capability.is_some() {
+        if is_capable(before) {
             // An O2TR peer: its texts wait until it has proven that it was the other end.
             return;
         }
@@ -96,7 +98,7 @@ impl Conversation {
                 && (!flight.transmitted
                     || (!text.again
                         && now.since(flight.at) <= LEGACY_RESEND_AGE
-                        && last_read.is_none_or(|at| at < flight.at)))
+                        && last_read.is_none_or(|at| at <= flight.at)))
         });
     }
 
@@ -162,6 +164,11 @@ impl Conversation {
             self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
         }
     }
+}
+
+/// Whether the other end of a session is an O2TR client; one that has not spoken yet is what it was before.
+fn is_capable(record: &SessionRecord) -> bool {
+    record.capability.is_some() || (record.capable_before && !record.confirmed)
 }
 
 /// Which sessions a new one continues: the one it replaces first, if anything was ever read in it, else that one last.

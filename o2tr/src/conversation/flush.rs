@@ -1,5 +1,7 @@
 //! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
 
+use core::time::Duration;
+
 use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord, TextState};
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
@@ -33,17 +35,6 @@ impl Parcel<'_> {
 impl Conversation {
     /// Sends what can be sent. Order holds: behind a text that waits, nothing leaves to the same key.
     pub(super) fn flush(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        let waited = self.held();
-        self.flush_after(waited, now, rng);
-    }
-
-    /// What waits: texts and control messages.
-    pub(super) fn held(&self) -> usize {
-        self.waiting() + self.controls.len()
-    }
-
-    /// As [`flush`](Self::flush), where so many waited before this turn added its own.
-    pub(super) fn flush_after(&mut self, waited: usize, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.flush_controls(now, rng);
         let mut waiting = Vec::new();
         let mut index = 0;
@@ -59,7 +50,8 @@ impl Conversation {
                 index += 1;
             }
         }
-        if waited > 0 && self.held() == 0 {
+        if self.timers.paused && self.waiting() + self.controls.len() == 0 {
+            self.timers.paused = false;
             self.timers.rekey_at = None;
             self.timers.rekeys = 0;
             self.emit(Event::Resumed);
@@ -146,6 +138,9 @@ impl Conversation {
             return Err(Hold::NoSession);
         }
         let keeps_keys = self.session_record(view.id).is_some_and(keeps_keys);
+        if !keeps_keys && self.is_about_to_renew(view.id) {
+            return Err(Hold::NoSession);
+        }
         if !self.presence.online && !keeps_keys && self.settings.absent == AbsentPolicy::Hold {
             return Err(Hold::PeerAway);
         }
@@ -153,6 +148,14 @@ impl Conversation {
             return Err(Hold::Threshold);
         }
         Ok(*view)
+    }
+
+    /// A plain OTR client forgets the old session when our Reveal Signature arrives, so what is sent behind it waits
+    /// for the new one, as long as that may still come.
+    fn is_about_to_renew(&self, id: SessionId) -> bool {
+        // Only an AKE that is taken up again by a timer counts; an open commit may wait for days.
+        let later = Timestamp::from_millis(u64::MAX);
+        self.peer.awaits_signature(id.instance) && self.peer.is_exchanging(later, Duration::ZERO)
     }
 
     /// Encrypts one message and keeps its line. `None` if the session cannot send now.

@@ -46,6 +46,7 @@ impl Conversation {
         for ack in said.read.parts().iter().flatten() {
             self.take_acknowledgement(&session.fingerprint, ack);
         }
+        self.drop_textless(&said.read);
         self.repeat_missing(session, &said.read, now);
         if said.refresh_wanted {
             self.turn_to_answer(session);

@@ -70,7 +70,6 @@ impl Conversation {
         if self.outbox.iter().any(|known| known.id == id) {
             return Err(SendError::IdInUse(id));
         }
-        let waited = self.held();
         self.outbox.push_back(OutboxText {
             id: id.clone(),
             wire_id,
@@ -81,7 +80,7 @@ impl Conversation {
             again: false,
         });
         self.touch();
-        self.flush_after(waited, now, rng);
+        self.flush(now, rng);
         if let Some(reason) = self.hold_of(&id) {
             self.emit(Event::Paused { queued: self.waiting(), reason });
             if reason == Hold::NoSession {

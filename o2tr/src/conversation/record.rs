@@ -96,6 +96,7 @@ impl Conversation {
             timers: Timers::default(),
             controls: Default::default(),
         };
+        conversation.timers.paused = conversation.waiting() > 0;
         conversation.mark_restored(now, rng);
         if opening.quarantine && !conversation.quarantined {
             conversation.quarantine(opening.leap, now);

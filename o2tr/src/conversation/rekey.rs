@@ -45,7 +45,11 @@ impl Conversation {
     /// A text waits for a session: one exchange is enough.
     pub(super) fn ask_for_session(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         let finished = self.peer.current().and_then(|id| self.peer.view(id)).is_some_and(|view| !view.encrypted);
-        if !finished && !self.peer.is_exchanging(now, UNANSWERED) {
+        let queried = self.timers.queried.is_some_and(|at| now.since(at) < UNANSWERED);
+        if !finished && !queried && !self.peer.is_exchanging(now, UNANSWERED) {
+            if !self.is_private() {
+                self.timers.queried = Some(now);
+            }
             self.ask(now, rng);
         }
     }
@@ -162,7 +166,7 @@ impl Conversation {
         }
         self.timers.rekeys = attempt.saturating_add(1);
         match self.peer.current() {
-            Some(id) if attempt % 2 == 0 => self.commit_to(id, now, rng),
+            Some(id) if attempt.is_multiple_of(2) => self.commit_to(id, now, rng),
             Some(_) | None => {
                 if let Some(version) = self.preferred_version() {
                     self.peer.open_exchange(version, now, rng);

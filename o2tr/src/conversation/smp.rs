@@ -115,6 +115,10 @@ impl Conversation {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), ControlError> {
+        // What the OTR layer sends by itself carries no record; the peer shall know with whom it talks before.
+        if self.session_record(session).is_some_and(|record| record.announced == 0) {
+            self.send_automatic(session, false, now);
+        }
         match control {
             Control::StartSmp { secret, question } => {
                 self.peer.start_smp(session, secret, question.as_deref(), now, rng)?;

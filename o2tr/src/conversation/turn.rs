@@ -91,6 +91,9 @@ impl Conversation {
     }
 
     pub(super) fn emit(&mut self, event: Event) {
+        if matches!(event, Event::Paused { .. }) {
+            self.timers.paused = true;
+        }
         self.turn.effects.push(Effect::Event(Box::new(event)));
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct End {
     /// Which checks have to hold, and what they have seen.
     pub(crate) watch: Watch,
     commits: usize,
+    /// What the process did when it died last was stored before.
+    stored: bool,
     sent: u64,
 }
 
@@ -96,6 +98,7 @@ impl End {
             acknowledges: true,
             watch,
             commits: 0,
+            stored: false,
             sent: 0,
         }
     }
@@ -201,6 +204,7 @@ impl Pair {
         side: usize,
         act: impl FnOnce(&mut Conversation, Timestamp, &mut ChaCha20Rng) -> T,
     ) -> Option<T> {
+        self.now = Timestamp::from_millis(self.now.as_millis() + 1);
         let end = &mut self.ends[side];
         let before = end.watch.row.clone();
         let events = end.events.len();
@@ -227,6 +231,7 @@ impl Pair {
             if self.dies(side) {
                 return false;
             }
+            trace(|| format!("  {side}: {}", describe(&output)));
             let [a, b] = &mut self.ends;
             let (end, other) = if side == 0 { (a, b) } else { (b, a) };
             match &output {
@@ -271,8 +276,14 @@ impl Pair {
         let Some(peer) = &mut end.legacy else { return };
         while let Some(output) = peer.poll_output() {
             match output {
-                CoreOutput::Send(line) => other.incoming.push_back(line.bytes),
-                CoreOutput::Event(event) => end.legacy_events.push(event),
+                CoreOutput::Send(line) => {
+                    trace(|| format!("  plain {side}: {}", name_of(&line.bytes)));
+                    other.incoming.push_back(line.bytes);
+                }
+                CoreOutput::Event(event) => {
+                    trace(|| format!("  plain {side}: {event:?}"));
+                    end.legacy_events.push(event);
+                }
                 CoreOutput::Retired(_) => {}
             }
         }
@@ -286,6 +297,8 @@ impl Pair {
             return false;
         }
         self.fuse = None;
+        trace(|| format!("{side} dies"));
+        self.ends[side].stored = self.ends[side].commits > 0;
         // Events that only told what became of a text are lost with the process.
         self.ends[side].watch.strict = false;
         self.restart(side);
@@ -314,6 +327,7 @@ impl Pair {
 
     /// Delivers a line to `side`. If the process dies over it, the network delivers it again.
     pub(crate) fn deliver_line(&mut self, side: usize, line: &[u8], evidence: &Evidence) {
+        trace(|| format!("{side} gets {}", name_of(line)));
         if let Some(peer) = &mut self.ends[side].legacy {
             peer.handle_line(line, self.now, &mut self.rng);
             self.drain_legacy(side);
@@ -363,11 +377,12 @@ impl Pair {
         self.ends[side].sent += 1;
         let id = format!("{side}-{}", self.ends[side].sent);
         loop {
+            trace(|| format!("{side} sends {text} as {id}"));
             self.ends[side].watch.texts.insert(id.clone(), text.to_owned());
             let name = Some(id.clone());
             match self.turn(side, |conversation, now, rng| conversation.send(text.as_bytes(), name, now, rng)) {
                 Some(result) => return result.unwrap(),
-                None if self.ends[side].commits > 0 => return id,
+                None if self.ends[side].stored => return id,
                 None => {}
             }
         }
@@ -375,7 +390,7 @@ impl Pair {
 
     pub(crate) fn start(&mut self, side: usize) {
         while self.turn(side, |conversation, now, rng| conversation.start(now, rng)).is_none()
-            && self.ends[side].commits == 0
+            && !self.ends[side].stored
         {}
         self.settle();
     }
@@ -451,6 +466,7 @@ impl Pair {
     }
 
     pub(crate) fn reopen_with(&mut self, side: usize, quarantine: bool, leap: Leap) {
+        trace(|| format!("{side} opens, quarantine {quarantine}"));
         let end = &mut self.ends[side];
         end.down = false;
         end.watch.automatic = 0;
@@ -494,5 +510,32 @@ fn id_of(event: &Event) -> Option<u64> {
         | Event::SmpResult { id, .. }
         | Event::ExtraKey { id, .. } => Some(*id),
         _ => None,
+    }
+}
+
+/// With `O2TR_TRACE` in the environment the story is told on stderr.
+fn trace(what: impl FnOnce() -> String) {
+    if std::env::var_os("O2TR_TRACE").is_some() {
+        eprintln!("{}", what());
+    }
+}
+
+fn describe(output: &Output) -> String {
+    match output {
+        Output::Commit(commit) => format!("commit {}", commit.expected),
+        Output::Transmit(line) => format!("line {} {}", line.id, name_of(&line.line)),
+        Output::Event(event) => format!("{event:?}"),
+    }
+}
+
+fn name_of(line: &[u8]) -> String {
+    let Some(bytes) = otr_core::decode_data(line) else {
+        return String::from_utf8_lossy(line.get(..24).unwrap_or(line)).into_owned();
+    };
+    match otr_core::wire::DataMessage::parse(&bytes) {
+        Ok(message) => {
+            format!("data ({}, {}) counter {}", message.sender_keyid, message.recipient_keyid, message.counter)
+        }
+        Err(error) => format!("damaged data: {error}"),
     }
 }

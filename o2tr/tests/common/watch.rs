@@ -69,7 +69,8 @@ impl Watch {
         self.learn_keys(&row);
         for item in &row.inbox {
             if let InboxKind::Text(text) = &item.kind {
-                self.committed.insert(String::from_utf8_lossy(text.text.as_bytes()).into_owned());
+                let text = String::from_utf8_lossy(text.text.as_bytes()).into_owned();
+                self.committed.insert(text.strip_prefix("[resent] ").unwrap_or(&text).to_owned());
             }
         }
         for text in &row.outbox {
@@ -158,11 +159,16 @@ impl Watch {
             Route::V2 => None,
             Route::V3 { receiver, .. } => receiver,
         };
-        let keys = kept
-            .and_then(|kept| self.epochs.get(&(kept.ssid, kept.keyids)))
-            .or_else(|| self.latest.get(&(receiver, keyids)))
-            .cloned()
-            .ok_or_else(|| format!("a message under unknown keys {keyids:?}"))?;
+        // A turn that completes an AKE and reads what waited for it leaves keys behind that no row has seen; they have
+        // a name all the same.
+        let named = |ssid: [u8; 8], (ours, theirs): Keyids| {
+            ([&ssid[..], &ours.to_be_bytes()].concat(), theirs.to_be_bytes().to_vec())
+        };
+        let keys = match kept {
+            Some(kept) => self.epochs.get(&(kept.ssid, kept.keyids)).cloned().or(Some(named(kept.ssid, kept.keyids))),
+            None => self.latest.get(&(receiver, keyids)).cloned(),
+        };
+        let keys = keys.ok_or_else(|| format!("a message under unknown keys {keyids:?}"))?;
         let new = Use { counter: message.counter, encrypted: message.encrypted.to_vec() };
         let uses = self.uses.entry(keys).or_default();
         check::a_counter_encrypts_once(uses, &new)?;

@@ -169,8 +169,8 @@ fn s05_a_replayed_reveal_over_a_restored_ake_repeats_no_counter() {
     }
     let before = pair.ends[0].row.clone().unwrap();
     pair.deliver(1, &Evidence::LIVE);
-    let reveal = pair.ends[0].incoming[0].clone();
-    pair.settle();
+    let reveal = pair.intercept(0).remove(0);
+    pair.deliver_line(0, &reveal, &Evidence::LIVE);
     pair.send(0, "the first time");
     let first = pair.intercept(1);
     // Nobody notices that the store was set back.

@@ -167,9 +167,12 @@ fn more_than_can_be_kept_is_refused_and_nothing_is_poisoned() {
 fn what_the_application_does_not_take_fills_up_and_then_nothing_more_is_read() {
     let mut pair = Pair::new(Settings::default()).talking();
     pair.ends[1].acknowledges = false;
-    let long = vec![b'x'; 150 << 10];
-    for _ in 0..12 {
-        pair.turn(0, |conversation, now, rng| conversation.send(&long, None, now, rng)).unwrap().unwrap();
+    for number in 0..12 {
+        let long = vec![b'a' + number; 150 << 10];
+        let sent = pair.turn(0, |conversation, now, rng| conversation.send(&long, None, now, rng)).unwrap();
+        if sent == Err(SendError::OutboxFull) {
+            break;
+        }
         let lines = pair.intercept(1);
         pair.deliver_all(1, &lines, &o2tr::transport::Evidence::LIVE);
         pair.settle();

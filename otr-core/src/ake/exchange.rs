@@ -199,6 +199,14 @@ impl Exchange {
         }
     }
 
+    /// The hash of our commit, while it can be answered.
+    pub(crate) const fn own_commit_hash(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::AwaitingDhKey(committed) => Some(committed.hash()),
+            Self::None | Self::AwaitingRevealSignature(_) | Self::AwaitingSignature(_) => None,
+        }
+    }
+
     /// The hash of the commit that we answered.
     pub(crate) const fn commit_hash(&self) -> Option<[u8; 32]> {
         match self {
@@ -219,6 +227,11 @@ impl Exchange {
 }
 
 impl Committed {
+    /// The hash of our public value.
+    pub(crate) const fn hash(&self) -> [u8; 32] {
+        self.commit.hashed_gx
+    }
+
     fn reply(&self) -> Reply {
         Reply { kind: MessageType::DhCommit, body: self.commit.to_bytes() }
     }

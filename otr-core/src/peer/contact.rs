@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Peer;
 use crate::ake::{Committed, Exchange, Reply};
-use crate::limits::MAX_INSTANCES;
+use crate::limits::{MAX_INSTANCES, MAX_SESSIONS};
 use crate::text;
 use crate::wire::{Codec, Header, Route, Writer};
 use crate::{InstanceTag, Timestamp, Version};
@@ -54,6 +54,18 @@ pub(super) struct OpenCommit {
     pub(super) leap: u64,
 }
 
+/// A D-H Key that a commit of ours was answered with.
+///
+/// The tags of an AKE are not authenticated: whoever carries the messages can show us one device's answers as those of
+/// two. Both sessions would have one secret, and encrypt different texts with the same keys and counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The hash of our g^x.
+    pub(super) commit: [u8; 32],
+    /// SHA-256 of the g^y.
+    pub(super) key: [u8; 32],
+}
+
 impl Contact {
     fn new(instance: Option<InstanceTag>, now: Timestamp) -> Self {
         Self {
@@ -96,6 +108,23 @@ impl Peer {
             self.contacts.push(Contact::new(instance, now));
         }
         self.contacts.iter_mut().find(|contact| contact.instance == instance)
+    }
+
+    /// Whether an answer to a commit of ours may be taken: once, and of no more devices than have a session.
+    pub(super) fn is_first_of(&self, answer: &Answer) -> bool {
+        let of_commit = || self.answers.iter().filter(|known| known.commit == answer.commit);
+        of_commit().count() < MAX_SESSIONS && !of_commit().any(|known| known == answer)
+    }
+
+    /// Remembers an answer as long as its commit can have others.
+    pub(super) fn remember_answer(&mut self, answer: Answer) {
+        self.answers.push(answer);
+        let Self { answers, contacts, open_commit, .. } = self;
+        answers.retain(|known| {
+            let stands = |exchange: &Exchange| exchange.own_commit_hash() == Some(known.commit);
+            open_commit.as_ref().is_some_and(|open| open.committed.hash() == known.commit)
+                || contacts.iter().any(|contact| stands(&contact.exchange))
+        });
     }
 
     /// Whether an instance may be spoken to: it has a session or took part in an AKE.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 
-use super::contact::{LastSignature, OpenCommit};
+use super::contact::{Answer, LastSignature, OpenCommit};
 use super::session::{Live, Phase, Session};
 use super::{Established, Event, Output, Peer, Rejection};
 use crate::ake::{Completed, Exchange, FIRST_KEYID, Fault, Refusal, Step};
@@ -59,6 +59,7 @@ impl Peer {
             return self.reject_quietly(Rejection::UnknownInstance);
         }
         let exchange = self.effective_exchange(route, header.kind, now);
+        let mut answer = None;
         let step = match header.kind {
             MessageType::DhCommit => match DhCommit::from_bytes(body) {
                 Ok(commit) if exchange.has_sent(&commit) => return self.reject_on(route, Rejection::Reflected),
@@ -73,9 +74,17 @@ impl Peer {
                 }
                 Err(error) => Err(error.into()),
             },
-            MessageType::DhKey => DhKey::from_bytes(body)
-                .map_err(Refusal::from)
-                .and_then(|key| exchange.handle_key(key, self.identity.key(), rng)),
+            MessageType::DhKey => match DhKey::from_bytes(body) {
+                Ok(key) => {
+                    let key_hash = Sha256::digest(key.gy.to_bytes()).into();
+                    answer = exchange.own_commit_hash().map(|commit| Answer { commit, key: key_hash });
+                    if answer.as_ref().is_some_and(|answer| !self.is_first_of(answer)) {
+                        return self.reject_on(route, Rejection::AkeReplay);
+                    }
+                    exchange.handle_key(key, self.identity.key(), rng)
+                }
+                Err(error) => Err(error.into()),
+            },
             MessageType::RevealSignature => RevealSignature::from_bytes(body)
                 .map_err(Refusal::from)
                 .and_then(|message| exchange.handle_reveal(&message, self.identity.key(), rng)),
@@ -86,7 +95,12 @@ impl Peer {
             MessageType::Data => return,
         };
         match step {
-            Ok(step) => self.take_step(header, body, &exchange, step, now, rng),
+            Ok(step) => {
+                self.take_step(header, body, &exchange, step, now, rng);
+                if let Some(answer) = answer {
+                    self.remember_answer(answer);
+                }
+            }
             Err(Refusal::Stray)
                 if header.kind == MessageType::RevealSignature && self.repeat_signature(instance, body) => {}
             Err(Refusal::Stray) => self.reject_on(route, Rejection::AkeStray),

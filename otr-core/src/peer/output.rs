@@ -208,7 +208,7 @@ pub enum Rejection {
     AkeFailed,
     /// A message of the AKE that does not fit the state: late, repeated, or replayed.
     AkeStray,
-    /// A D-H Commit that has led to a session before.
+    /// A D-H Commit that has led to a session before, or a D-H Key that our commit was answered with before.
     AkeReplay,
     /// Our own message came back.
     Reflected,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::contact::{Contact, LastSignature, OpenCommit, Retry};
+use super::contact::{Answer, Contact, LastSignature, OpenCommit, Retry};
 use super::session::{LastText, Live, Phase, Session};
 use super::{Held, Identity, MAX_HELD_TEXTS, Offer, Peer, Settings};
 use crate::ake::{Exchange, ExchangeSnapshot};
@@ -29,6 +29,8 @@ pub struct PeerSnapshot {
     pub open_commit: Option<OpenCommitSnapshot>,
     /// Commits that have led to a session.
     pub spent_commits: Vec<[u8; 32]>,
+    /// What has answered a commit of ours that can still be answered.
+    pub answers: Vec<AnswerSnapshot>,
     /// Fragments that wait for the rest.
     pub fragments: AssemblerSnapshot,
     /// Whether plaintext carries a tag.
@@ -117,6 +119,16 @@ pub struct ContactSnapshot {
     pub last_heard: Timestamp,
 }
 
+/// A D-H Key that a commit of ours was answered with: none makes two sessions.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AnswerSnapshot {
+    /// SHA-256 of the MPI of our g^x.
+    pub commit: [u8; 32],
+    /// SHA-256 of the MPI of the g^y.
+    pub key: [u8; 32],
+}
+
 /// A D-H Commit to any device.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -142,6 +154,7 @@ impl Peer {
             contacts,
             open_commit,
             spent_commits,
+            answers,
             assembler,
             offer,
             held,
@@ -152,6 +165,7 @@ impl Peer {
             contacts: contacts.iter().map(ContactSnapshot::of).collect(),
             open_commit: open_commit.as_ref().map(OpenCommitSnapshot::of),
             spent_commits: spent_commits.iter().copied().collect(),
+            answers: answers.iter().map(|&Answer { commit, key }| AnswerSnapshot { commit, key }).collect(),
             fragments: assembler.snapshot(),
             offer: *offer,
             held: held.iter().map(|Held(text)| HeldText(text.to_vec())).collect(),
@@ -178,7 +192,7 @@ impl Peer {
         snapshot: PeerSnapshot,
         leap: Option<Leap>,
     ) -> Result<Self, RestoreError> {
-        let PeerSnapshot { sessions, contacts, open_commit, spent_commits, fragments, offer, held } = snapshot;
+        let PeerSnapshot { sessions, contacts, open_commit, spent_commits, answers, fragments, offer, held } = snapshot;
         if sessions.len() > MAX_SESSIONS || contacts.len() > MAX_INSTANCES || held.len() > MAX_HELD_TEXTS {
             return Err(RestoreError("list lengths"));
         }
@@ -190,6 +204,7 @@ impl Peer {
             contacts: contacts.into_iter().map(|contact| contact.restore(leap)).collect::<Result<_, _>>()?,
             open_commit: open_commit.map(|commit| commit.restore(leap)).transpose()?,
             spent_commits: spent_commits.into_iter().take(32).collect(),
+            answers: answers.into_iter().map(|AnswerSnapshot { commit, key }| Answer { commit, key }).collect(),
             assembler: Assembler::restore(fragments),
             offer,
             held: held.into_iter().map(|text| Held(Zeroizing::new(text.0.clone()))).collect(),

@@ -12,7 +12,8 @@ pub enum ReceivePolicy {
     #[default]
     Strict,
     /// Any counter not yet accepted is taken, and a pair that rotates away becomes a
-    /// [`RetainedPair`](super::RetainedPair): a server that reorders loses nothing.
+    /// [`RetainedPair`](super::RetainedPair): a server that reorders loses nothing. Our own counters begin at 1 with
+    /// each new key of ours only, so none comes back with a key of the peer that does.
     Window,
 }
 

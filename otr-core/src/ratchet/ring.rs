@@ -33,7 +33,8 @@ pub(crate) struct KeyRing {
     pub(super) their_newest: TheirKey,
     pub(super) their_previous: Option<TheirKey>,
     pub(super) pairs: [[Pair; 2]; 2],
-    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
+    /// Counter of the last message sent under the sending pair: `uses`, how far the session has leapt, and (policy
+    /// Window) what our sending key has used with earlier keys of the peer.
     pub(super) counter: u64,
     /// Messages sent under the sending pair.
     pub(super) uses: u32,
@@ -176,16 +177,23 @@ impl KeyRing {
         let exhausted = matches!(ours_next, Some(None)) || matches!(theirs_next, Some(None));
         let mut retired = Vec::new();
         let mut advanced = false;
+        let mut ours_turned = false;
         if let Some(Some(keyid)) = ours_next {
             retired.extend(self.rotate_ours(keyid, policy, origin, rng));
-            advanced = true;
+            (advanced, ours_turned) = (true, true);
         }
         if let Some(Some(keyid)) = theirs_next {
             retired.extend(self.rotate_theirs(keyid, message.next_dh, policy, origin));
             advanced = true;
         }
         if advanced {
-            (self.counter, self.uses) = (self.first_counter(), 0);
+            let begin = self.first_counter();
+            self.counter = match policy {
+                // A peer that brings an old key back brings a pair back that we have sent under, unless our key is new.
+                ReceivePolicy::Window if !ours_turned => self.counter.max(begin),
+                ReceivePolicy::Window | ReceivePolicy::Strict => begin,
+            };
+            self.uses = 0;
             self.forget_epochs();
         }
         Ok(Opened { plaintext, extra, retired, gap, advanced, exhausted })

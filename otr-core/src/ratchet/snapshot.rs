@@ -32,7 +32,8 @@ pub struct RingSnapshot {
     pub their_previous: Option<GroupElement>,
     /// `pairs[i][j]`: our key `our_keyid - i` with the peer's key `their_keyid - j`.
     pub pairs: [[PairSnapshot; 2]; 2],
-    /// Counter of the last message sent under the sending pair: `uses`, and how far the session has leapt.
+    /// Counter of the last message sent under the sending pair: `uses`, how far the session has leapt, and (policy
+    /// Window) what our sending key has used with earlier keys of the peer.
     pub counter: u64,
     /// Messages sent under the sending pair.
     pub uses: u32,
