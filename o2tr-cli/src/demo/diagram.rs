@@ -38,16 +38,17 @@ impl Diagram {
         )
     }
 
-    /// One scene.
-    pub(super) fn scene(&mut self, steps: &[Step]) -> String {
+    /// One scene, at least so high that the lifelines reach past the words beside it.
+    pub(super) fn scene(&mut self, steps: &[Step], least: u32) -> String {
         let steps: Vec<_> = steps.iter().filter(|step| !matches!(step, Step::Delivered { kept: false, .. })).collect();
-        let height = 2 * MARGIN + steps.iter().map(|step| height_of(step)).sum::<u32>();
+        let heights: Vec<_> = (0..steps.len()).map(|index| height_of(&steps, index)).collect();
+        let height = least.max(2 * MARGIN + heights.iter().sum::<u32>());
         let mut lines = String::new();
         let mut marks = String::new();
         let mut since = [0; 2];
         let mut y = MARGIN;
-        for step in steps {
-            y += height_of(step);
+        for (step, height) in steps.into_iter().zip(heights) {
+            y += height;
             let at = y - 10;
             if let Step::Started { who, .. } | Step::Killed { who, .. } = step {
                 lines.push_str(&self.life(*who, since[index(*who)], at));
@@ -79,11 +80,12 @@ impl Diagram {
                     "<circle cx=\"{}\" cy=\"{y}\" r=\"6\" class=\"tip {}\"/>{}",
                     place(*who),
                     letter(*who),
-                    beside(*who, y, &format!("{words}, process {pid}"), "s")
+                    word(place(*who) + 14, y + 5, "start", "s", &format!("{words}, process {pid}"))
                 )
             }
             Step::Killed { who, pid } => {
-                format!("{}{}", on(*who, y, "✖", "bad"), beside(*who, y, &format!("killed, process {pid}"), "bad"))
+                let words = word(place(*who) + 14, y + 5, "start", "bad", &format!("killed, process {pid}"));
+                format!("{}{words}", on(*who, y, "✖", "bad"))
             }
             Step::Line { from, line, fate } => self.line(*from, line, *fate, y),
             Step::Delivered { to, again, .. } => {
@@ -164,10 +166,12 @@ impl Diagram {
     }
 }
 
-const fn height_of(step: &Step) -> u32 {
-    match step {
-        Step::Line { .. } => ARROW,
-        Step::Delivered { .. } => STEP,
+/// What comes of a message stands at the tip of its arrow, if the server had it.
+fn height_of(steps: &[&Step], index: usize) -> u32 {
+    let before = index.checked_sub(1).and_then(|before| steps.get(before));
+    match (before, steps.get(index)) {
+        (_, Some(Step::Line { .. })) => ARROW,
+        (Some(Step::Delivered { .. }), _) => 0,
         _ => STEP,
     }
 }

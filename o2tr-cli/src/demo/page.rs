@@ -55,10 +55,12 @@ fn act(act: &Act, threshold: u32) -> String {
     let mut diagram = Diagram::new(act.keeps_keys.then_some(threshold));
     let mut rows = String::new();
     for (number, scene) in (1..).zip(&act.scenes) {
+        // About thirty letters stand in a row of the words.
+        let rows_of_words = u32::try_from(scene.sentence.len() / 30 + 1).unwrap_or(1);
         rows.push_str(&format!(
             "<section><div class=\"words\"><b>{number}</b><p>{}</p></div>{}</section>\n",
             escape(&scene.sentence),
-            diagram.scene(&scene.steps)
+            diagram.scene(&scene.steps, 40 + 25 * rows_of_words)
         ));
     }
     format!("<h2>{}<small>{}</small></h2>\n{}\n{rows}", escape(act.title), escape(act.subtitle), Diagram::head())
