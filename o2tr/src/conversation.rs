@@ -125,6 +125,8 @@ struct Timers {
     reauthenticate_at: Option<Timestamp>,
     /// When an error reply was last sent without a session.
     error_replied: Option<Timestamp>,
+    /// How many lines were sent again lately, and when: as many errors of the peer say nothing else.
+    sent_again: (u32, Timestamp),
     /// When a query was last sent because a text waits.
     queried: Option<Timestamp>,
     /// The application was told that texts wait, and not yet that none does.
