@@ -36,7 +36,7 @@ pub use smp::ControlError;
 pub use view::{Privacy, View};
 
 use crate::settings::Settings;
-use smp::Control;
+use smp::WaitingControl;
 use turn::Turn;
 
 /// Texts in the outbox, at most.
@@ -88,7 +88,7 @@ pub struct Conversation {
     turn: Turn,
     presence: Presence,
     timers: Timers,
-    controls: VecDeque<Control>,
+    controls: VecDeque<WaitingControl>,
 }
 
 /// A receiving pair that its session has left behind.

@@ -94,6 +94,7 @@ impl Conversation {
     /// Nothing was ever private with this peer, and the user allows it.
     fn may_leave_in_clear(&self, text: &OutboxText) -> bool {
         text.address.is_none()
+            && !text.private
             && self.was_private.is_none()
             && self.peer.current().is_none()
             && !self.quarantined
