@@ -56,7 +56,8 @@ fn a_line_that_is_no_command_is_refused_and_nothing_is_lost() {
     let mut relay = pair(&[]);
     begin(&mut relay);
     let process = relay.process(Side::A);
-    for line in ["", "x", "[]", "{}", r#"{"cmd":7}"#, r#"{"cmd":"dance"}"#, r#"{"cmd":"send"}"#, r#"{"cmd":"send","text":1}"#]
+    for line in
+        ["", "x", "[]", "{}", r#"{"cmd":7}"#, r#"{"cmd":"dance"}"#, r#"{"cmd":"send"}"#, r#"{"cmd":"send","text":1}"#]
     {
         let events = process.raw_line(line).unwrap();
         assert_eq!((kinds(&events), code(&events)), (vec!["error"], Some("usage")), "{line}");
@@ -77,7 +78,8 @@ fn the_end_of_the_input_is_a_quit() {
 fn text_of_any_kind_arrives_as_it_was() {
     let mut relay = pair(&[]);
     begin(&mut relay);
-    for text in ["Zażółć gęślą jaźń, 你好, 👋🏽", "quotes \" \\ / \t and\nlines", " around ", "<b>&amp;</b>", "?OTR?"] {
+    for text in ["Zażółć gęślą jaźń, 你好, 👋🏽", "quotes \" \\ / \t and\nlines", " around ", "<b>&amp;</b>", "?OTR?"]
+    {
         for side in [Side::A, Side::B] {
             let exchange = relay.run(side, &json!({"cmd": "send", "text": text, "id": "x"})).unwrap();
             assert_eq!(exchange.texts(side.other()), [text]);

@@ -9,7 +9,8 @@ use o2tr_ekm::conformance::{crash_at_every_write, fill_disk_at_every_write, unlo
 use o2tr_ekm::media::Simulated;
 use o2tr_ekm::{EkmStore, Flush, OpenError, Options, open_files_on, open_in_memory};
 
-const OPTIONS: Options = Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
+const OPTIONS: Options =
+    Options { create: true, flush: Flush::Manually, anchor: None, cached_rows: 8, required: Vec::new() };
 
 fn files(media: &Simulated) -> Result<Box<dyn EkmStore>, OpenError> {
     Ok(Box::new(open_files_on(Arc::new(media.clone()), &unlock(), &OPTIONS)?.vault))

@@ -82,9 +82,7 @@ impl Conversation {
         };
         let before = self.lines.len();
         self.lines.retain(|line| {
-            !line.kept.is_some_and(|kept| {
-                line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read)
-            })
+            !line.kept.is_some_and(|kept| line.transmitted && !carries_text(&kept) && is_overtaken(&kept, read))
         });
         if self.lines.len() != before {
             self.touch();
@@ -197,9 +195,7 @@ impl Conversation {
         if surplus.is_empty() {
             return;
         }
-        let given_up = |text: &OutboxText| {
-            matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)))
-        };
+        let given_up = |text: &OutboxText| matches!(text.state, TextState::InFlight(flight) if surplus.iter().any(|(_, kept)| flight.is_of(kept)));
         let lost: Vec<_> = self.outbox.iter().filter(|text| given_up(text)).map(|text| text.id.clone()).collect();
         self.outbox.retain(|text| !given_up(text));
         self.lines.retain(|line| !surplus.iter().any(|(id, _)| *id == line.id));
