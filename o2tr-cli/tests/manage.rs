@@ -1,5 +1,7 @@
 //! The commands that look after a state directory.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod common;
 
 use std::fs;
