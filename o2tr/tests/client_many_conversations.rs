@@ -103,6 +103,40 @@ async fn a_slow_store_batches_and_blocks_nobody() {
     b.stop().await.unwrap();
 }
 
+/// Nothing is lost on an application that takes nothing, nor does it hold up the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_application_does_not_take_is_put_aside() {
+    let world = World::new(Config::default());
+    let bob = busy(&world);
+    let mut rng = ChaCha20Rng::seed_from_u64(6);
+    let now = world.clock.now();
+    let mut b = bob.start();
+    b.auto_acknowledge = false;
+    b.caught_up().await;
+    let mut friends = [Friend::new(&world.hub, 1, &bob.peer)];
+    friends[0].start(&world.hub);
+    pump_until(&mut friends, &world.hub, now, &mut rng, |friends| friends[0].encrypted).await;
+    let texts: Vec<_> = (0..1005).map(|number| format!("text {number}")).collect();
+    texts.iter().for_each(|text| friends[0].say(&world.hub, text, now));
+    let mut ids = Vec::new();
+    let mut read = Vec::new();
+    while let Ok(Some(event)) = tokio::time::timeout(10 * world::QUIET, b.events.next()).await {
+        if let ClientEvent::Conversation { event, .. } = event {
+            ids.extend(event.id());
+            read.extend(world::text_of(&event).map(|(_, text)| text));
+        }
+    }
+    assert_eq!(ids.len(), 1000, "the new key and 999 texts");
+    let device = b.device;
+    assert_eq!(world.hub.with(|server| server.owed_len(device)), 0, "the server has nothing left to keep");
+    for id in ids {
+        b.client.acknowledge(&friends[0].id, id).await.unwrap();
+    }
+    read.extend(b.texts(6).await);
+    assert_eq!(read, texts);
+    b.stop().await.unwrap();
+}
+
 /// Records of conversations that nobody touches expire all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_unloaded_expires() {

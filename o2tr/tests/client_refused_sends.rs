@@ -102,3 +102,28 @@ async fn a_line_in_doubt_is_sent_again_and_shown_once() {
     a.wait(|_, event| matches!(event, Event::Sent { .. }).then_some(())).await;
     assert_eq!(b.more_texts().await, Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_go_to_the_device_that_was_heard_last_while_it_is_there() {
+    let world = World::new(Config { history: true, ..Config::default() });
+    let (ada, bob) = (world.account("ada", 0, 0x1000), world.account("bob", 1, 0x2000));
+    world.hub.with(|server| server.befriend(&ada.peer, &bob.peer));
+    let (mut a, mut b) = (ada.start(), bob.start());
+    a.encrypt(&ada, &mut b, &bob).await;
+    let last_to_bob = || {
+        world.hub.with(|server| {
+            let lines = server.history().iter().rev();
+            lines.map(|line| line.to.clone()).find(|to| to.peer == bob.peer).unwrap()
+        })
+    };
+    a.send(&bob, "to the device").await;
+    assert_eq!(b.text().await.1, "to the device");
+    assert_eq!(last_to_bob().resource.as_deref(), Some("device"));
+    assert_eq!(b.more_texts().await, Vec::<String>::new());
+    b.kill().await;
+    a.wait_outside(|event| matches!(event, ClientEvent::Presence { available: false, .. }).then_some(())).await;
+    a.send(&bob, "to whoever comes").await;
+    let mut b = bob.start();
+    assert_eq!(b.text().await.1, "to whoever comes");
+    assert_eq!(last_to_bob().resource, None);
+}

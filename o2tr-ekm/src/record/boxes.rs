@@ -175,7 +175,7 @@ pub enum Provenance {
 }
 
 /// An announced use of the extra symmetric key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct ExtraKeyItem {
     /// In which session.
     pub session: SessionId,
@@ -185,4 +185,16 @@ pub struct ExtraKeyItem {
     pub data: Vec<u8>,
     /// The key.
     pub key: SecretBytes<32>,
+}
+
+impl fmt::Debug for ExtraKeyItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, usage, data, key } = self;
+        f.debug_struct("ExtraKeyItem")
+            .field("session", session)
+            .field("usage", usage)
+            .field("data", &format_args!("{} bytes", data.len()))
+            .field("key", key)
+            .finish()
+    }
 }

@@ -169,6 +169,6 @@ impl Journal {
     }
 
     pub(super) const fn is_quiet(&self) -> bool {
-        !self.saving && !(self.loaded && self.changed)
+        !(self.saving || self.loaded && self.changed)
     }
 }

@@ -317,7 +317,13 @@ impl Switchboard {
                 self.deadlines.at_latest(&peer, due);
             }
         }
-        self.waiting_for_peer.extend(page.waiting.into_iter().filter(|peer| !self.slots.contains_key(peer)));
+        for peer in page.waiting {
+            if self.presence.is_there(&peer) {
+                self.want(&peer);
+            } else if !self.slots.contains_key(&peer) {
+                self.waiting_for_peer.insert(peer);
+            }
+        }
         for (row, reason) in page.unreadable {
             self.events.push_back(ClientEvent::UnreadableRow { row, reason });
         }

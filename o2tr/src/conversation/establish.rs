@@ -8,7 +8,6 @@ use o2tr_ekm::record::{
 use otr_core::dsa::Fingerprint;
 use otr_core::{Established, SessionId, Timestamp};
 
-use super::flush::Parcel;
 use super::{Conversation, Encrypted, Event, MAX_TRUST, Refresh};
 use crate::capability::{ContinuitySecret, Exporter};
 
@@ -42,6 +41,7 @@ impl Conversation {
         let last_read = self.last_activity.replace(now);
         self.expiry_noticed = None;
         self.timers.rekey_at = None;
+        self.timers.rekeys = 0;
         self.touch_and_retire();
         let trust = self.meet(session, now);
         self.emit(Event::Encrypted(Encrypted {
@@ -63,9 +63,16 @@ impl Conversation {
             self.was_private = Some(WasPrivate { fingerprint: session.fingerprint });
         }
         if *revealed {
-            // The peer learns that its Signature arrived, and whom it talks to.
-            let parcel = Parcel::empty(Vec::new(), true);
-            self.send_parcel(*session, &parcel, now);
+            self.turn.greet.push(*session);
+        }
+    }
+
+    /// The peer learns that its Signature arrived, and whom it talks to; a text that has left meanwhile says the same.
+    pub(super) fn greet(&mut self, now: Timestamp) {
+        for session in core::mem::take(&mut self.turn.greet) {
+            if self.peer.view(session).is_some_and(|view| view.uses_of_key == 0) {
+                self.send_automatic(session, false, now);
+            }
         }
     }
 

@@ -69,7 +69,7 @@ impl Transmission {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Event {
     /// A text arrived. [Acknowledge](super::Conversation::acknowledge) `id` when it is safe: until then it comes
@@ -229,7 +229,7 @@ impl Event {
 }
 
 /// A text that arrived.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Text {
     /// To be acknowledged.
     pub id: u64,
@@ -243,6 +243,53 @@ pub struct Text {
     pub sent_at: Option<Timestamp>,
     /// The peer has sent it before.
     pub resent: bool,
+}
+
+/// Shows how much text and data there is, never what; each field is named, so that a new one asks the question.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Encrypted(encrypted) => f.debug_tuple("Encrypted").field(encrypted).finish(),
+            Self::Finished { id, session } => write!(f, "Finished({id}, {session:?})"),
+            Self::NewFingerprint { id, fingerprint } => write!(f, "NewFingerprint({id}, {fingerprint:?})"),
+            Self::VersionLowered { fingerprint, highest } => write!(f, "VersionLowered({fingerprint:?}, {highest})"),
+            Self::Recovered { session, age, messages_under_key } => {
+                write!(f, "Recovered({session:?}, {age:?}, {messages_under_key} under the key)")
+            }
+            Self::Refreshed { session, how } => write!(f, "Refreshed({session:?}, {how:?})"),
+            Self::Paused { queued, reason } => write!(f, "Paused({queued}, {reason:?})"),
+            Self::Resumed => f.write_str("Resumed"),
+            Self::Sent { id } => write!(f, "Sent({id:?})"),
+            Self::Acknowledged { id } => write!(f, "Acknowledged({id:?})"),
+            Self::Unconfirmed { id } => write!(f, "Unconfirmed({id:?})"),
+            Self::Smp { session, event } => write!(f, "Smp({session:?}, {event:?})"),
+            Self::SmpResult { id, session, equal } => write!(f, "SmpResult({id}, {session:?}, equal: {equal})"),
+            Self::ExtraKey { id, session, usage, data, key } => {
+                write!(f, "ExtraKey({id}, {session:?}, {usage}, {} bytes, {key:?})", data.len())
+            }
+            Self::ExtraKeySent { session, usage, key } => write!(f, "ExtraKeySent({session:?}, {usage}, {key:?})"),
+            Self::PeerError { text } => write!(f, "PeerError({} bytes)", text.len()),
+            Self::LateOffer { sent_at } => write!(f, "LateOffer({sent_at:?})"),
+            Self::Rejected(reason) => write!(f, "Rejected({reason:?})"),
+            Self::Expired { session } => write!(f, "Expired({session:?})"),
+            Self::Quarantined => f.write_str("Quarantined"),
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, text, session, provenance, sent_at, resent } = self;
+        f.debug_struct("Text")
+            .field("id", id)
+            .field("text", &format_args!("{} bytes", text.len()))
+            .field("session", session)
+            .field("provenance", provenance)
+            .field("sent_at", sent_at)
+            .field("resent", resent)
+            .finish()
+    }
 }
 
 /// A private conversation that began.
@@ -306,4 +353,24 @@ pub enum Rejection {
     CloneSuspected,
     /// A message of an AKE that failed or fits nothing.
     Handshake,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_text() {
+        let text = Text {
+            id: 1,
+            text: Zeroizing::new(b"swordfish".to_vec()),
+            session: None,
+            provenance: Provenance::Clear,
+            sent_at: None,
+            resent: false,
+        };
+        let shown = format!("{:?}", Output::Event(Event::Text(text)));
+        assert!(shown.contains("text: 9 bytes"), "{shown}");
+        assert_eq!(format!("{:?}", Event::PeerError { text: b"swordfish".to_vec() }), "PeerError(9 bytes)");
+    }
 }

@@ -177,17 +177,20 @@ impl Conversation {
         self.touch();
     }
 
-    /// Data messages that waited for an AKE: it is complete, or dropped.
-    pub(super) fn take_early(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+    /// Data messages that waited for an AKE: it is complete, or dropped. Returns whether there were any.
+    pub(super) fn take_early(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) -> bool {
         let waiting: Vec<_> = self.early.iter().filter_map(|line| Some((line.clone(), route_of(line)?))).collect();
+        let mut any = false;
         for (line, route) in waiting {
             if self.awaits_signature(route.sender()) {
                 continue;
             }
+            any = true;
             self.early.retain(|kept| *kept != line);
             self.touch();
             self.handle_data(&line, &Evidence::LIVE, now, rng);
         }
+        any
     }
 
     fn read_retained(&mut self, index: usize, message: &DataMessage<'_>, evidence: &Evidence) {

@@ -151,13 +151,18 @@ impl Conversation {
 
     /// Every encrypted session is now one that came out of the store.
     fn mark_restored(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        let mut any_renewed = false;
         for session in &mut self.sessions {
             let Some(view) = self.peer.view(session.id).filter(|view| view.encrypted) else { continue };
             let last_alive = view.last_verified.unwrap_or(view.established);
             // A key that nobody was told of is replaced at once, so that the next message already brings a fresh one.
             let renewed = self.peer.renew_unannounced(session.id, rng);
+            any_renewed |= renewed;
             let our_keyid = if renewed { view.keyids.0.saturating_sub(1) } else { view.keyids.0 };
             session.restored = Some(RestoredMark { at: now, last_alive, our_keyid, recovered: false });
+        }
+        if any_renewed {
+            self.touch_and_retire();
         }
     }
 

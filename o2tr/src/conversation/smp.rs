@@ -1,5 +1,7 @@
 //! SMP and the extra symmetric key: they use keys like texts, and wait like texts.
 
+use core::fmt;
+
 use o2tr_ekm::record::{ExtraKeyItem, InboxKind, TrustLevel};
 use otr_core::smp::SmpEvent;
 use otr_core::{Output as CoreOutput, SecretBytes, SendError, SessionId, SmpSendError, Timestamp};
@@ -25,12 +27,23 @@ pub enum ControlError {
 }
 
 /// A wish that waits for a key it may use. It is not stored: after a restart SMP starts anew.
-#[derive(Debug)]
 pub(super) enum Control {
     StartSmp { secret: Zeroizing<Vec<u8>>, question: Option<Vec<u8>> },
     RespondSmp { secret: Zeroizing<Vec<u8>> },
     AbortSmp,
     ExtraKey { usage: u32, data: Vec<u8> },
+}
+
+/// Names the wish, shows nothing of it.
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StartSmp { secret: _, question: _ } => "StartSmp(..)",
+            Self::RespondSmp { secret: _ } => "RespondSmp(..)",
+            Self::AbortSmp => "AbortSmp",
+            Self::ExtraKey { usage: _, data: _ } => "ExtraKey(..)",
+        })
+    }
 }
 
 impl Conversation {
@@ -161,5 +174,23 @@ impl Conversation {
 
     pub(super) fn take_extra_key(&mut self, session: SessionId, usage: u32, data: Vec<u8>, key: SecretBytes<32>) {
         self.put_in_inbox(InboxKind::ExtraKey(ExtraKeyItem { session, usage, data, key }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secret = Zeroizing::new(b"swordfish".to_vec());
+        for control in [
+            Control::StartSmp { secret: secret.clone(), question: Some(secret.to_vec()) },
+            Control::RespondSmp { secret: secret.clone() },
+            Control::ExtraKey { usage: 1, data: secret.to_vec() },
+        ] {
+            let shown = format!("{control:?}");
+            assert!(shown.ends_with("(..)"), "{shown}");
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Turn {
     pub(super) read_in: Vec<SessionId>,
     /// A text was among it.
     pub(super) visible: bool,
+    /// Sessions that have just begun by a Signature of the peer.
+    pub(super) greet: Vec<SessionId>,
     /// Sessions whose peer wants a fresh key.
     pub(super) answer_refresh: Vec<SessionId>,
 }
@@ -104,8 +106,11 @@ impl Conversation {
     /// Ends a turn: does what follows from the input, then queues the commit and, behind it, the effects.
     pub(super) fn finish_turn(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.absorb(now, rng);
-        self.take_early(now, rng);
         self.flush(now, rng);
+        self.greet(now);
+        if self.take_early(now, rng) {
+            self.flush(now, rng);
+        }
         self.answer_readings(now);
         self.set_timers(now, rng);
         self.queue_outputs();

@@ -1,6 +1,7 @@
 //! Somebody with a plain OTR client, as there are many: no store, no O2TR.
 
 #![allow(dead_code, reason = "each scenario uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! A store in memory that can be slow, that can fail, and that counts.
 
 #![allow(dead_code, reason = "each scenario uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

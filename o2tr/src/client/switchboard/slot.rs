@@ -130,10 +130,12 @@ impl Slot {
             State::Locked(_) | State::Forgetting(_) | State::Absent { retry_at: Some(_) } => true,
             State::Absent { retry_at: None } | State::Loading | State::Ready(_) => false,
         };
-        stuck
-            || self.pending.len() >= MAX_PENDING
-            || self.shown.len() >= MAX_SHOWN
-            || self.shown.values().sum::<usize>() >= MAX_SHOWN_BYTES
+        stuck || self.pending.len() >= MAX_PENDING || self.is_full()
+    }
+
+    /// The application takes nothing: what is read now would only fill the row.
+    pub(super) fn is_full(&self) -> bool {
+        self.shown.len() >= MAX_SHOWN || self.shown.values().sum::<usize>() >= MAX_SHOWN_BYTES
     }
 
     /// Nothing would be lost with it.

@@ -12,7 +12,7 @@ use crate::client::store::Job;
 use crate::client::wish::WishKind;
 use crate::client::{ClientError, ClientEvent, Unreadable};
 use crate::conversation::{Commit, Conversation, Event, Opening, Output, Privacy, Text};
-use crate::transport::{Evidence, PeerId};
+use crate::transport::{Delivery, Evidence, PeerId};
 
 /// After a failure of the store a conversation is loaded again at once, then after this time, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -65,13 +65,18 @@ impl Switchboard {
         }
     }
 
-    /// What waits for a conversation that cannot be read.
+    /// Lines for a conversation that cannot take them.
     fn put_aside(&mut self, slot: &mut Slot) {
-        for work in slot.pending.drain(..) {
-            if let Work::Delivery { from, line, evidence, origin: Origin::Transport(id), .. } = work {
-                self.waiting = self.waiting.saturating_sub(1);
-                // Without room it stays with the server.
-                let _ = self.journal.put(&crate::transport::Delivery { id, from, line, evidence });
+        for work in core::mem::take(&mut slot.pending) {
+            match work {
+                Work::Delivery { from, line, evidence, origin: Origin::Transport(id), .. } => {
+                    self.waiting = self.waiting.saturating_sub(1);
+                    // Without room it stays with the server.
+                    let _ = self.journal.put(&Delivery { id, from, line, evidence });
+                }
+                // It is in the journal.
+                Work::Delivery { origin: Origin::Journal(_), .. } => {}
+                Work::Wish { .. } | Work::Transmitted(_) | Work::Forget(_) => slot.pending.push_back(work),
             }
         }
     }
@@ -160,7 +165,10 @@ impl Switchboard {
             ready.conversation.transmitted(id);
             return true;
         }
-        let next = slot.pending.pop_front().or_else(|| self.from_journal(slot));
+        if slot.is_full() {
+            self.put_aside(slot);
+        }
+        let next = slot.pending.pop_front().or_else(|| self.next_put_aside(slot));
         if let Some(Work::Forget(reply)) = next {
             self.in_memory -= 1;
             self.forget(slot, vec![reply]);
@@ -190,7 +198,7 @@ impl Switchboard {
         false
     }
 
-    fn from_journal(&self, slot: &Slot) -> Option<Work> {
+    fn next_put_aside(&self, slot: &Slot) -> Option<Work> {
         if slot.is_stuck() {
             return None;
         }
@@ -234,7 +242,14 @@ impl Switchboard {
             failures => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_WAIT),
         };
         let retry_at = now.after(wait);
+        let before = slot.pending.len();
         let given_up = slot.note_failure(&error, retry_at);
+        if slot.pending.len() > before
+            && matches!(slot.pending.front(), Some(Work::Delivery { origin: Origin::Transport(_), .. }))
+        {
+            // It waits again.
+            self.waiting += 1;
+        }
         if given_up.is_some() {
             self.events.push_back(ClientEvent::GivenUp { peer: slot.peer.clone() });
         }
