@@ -2,13 +2,23 @@
 
 mod demo;
 mod pipe;
+mod state;
+
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::demo::DemoArguments;
 pub(crate) use self::pipe::{PipeArguments, check_mtu};
+pub(crate) use self::state::{
+    KeysArguments, KeysTask, Level, PassphraseArguments, SessionsArguments, SessionsTask, StateArguments,
+    TrustArguments, TrustTask,
+};
 
-/// Off-the-Record messaging that survives being offline.
+/// Off-the-Record messaging that survives being offline
+///
+/// Exit status: 0 done, 1 failed, 2 wrong usage, 3 the store is locked or damaged or does not open, 4 the network or
+/// the login failed.
 #[derive(Debug, Parser)]
 #[command(name = "o2tr", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -23,6 +33,24 @@ pub(crate) enum Task {
     Demo(DemoArguments),
     /// Be one endpoint that speaks JSON lines on standard input and output
     Pipe(Box<PipeArguments>),
+    /// Show, make, import or export the account's own key
+    Keys(KeysArguments),
+    /// See which keys of peers were seen, and say what you think of them
+    Trust(TrustArguments),
+    /// List, show and forget stored conversations
+    Sessions(SessionsArguments),
+    /// Change what opens the store
+    Passphrase(PassphraseArguments),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Into this directory
+        directory: PathBuf,
+    },
 }
 
 /// The first paragraph of what clap has to say, for a program to read.

@@ -2,9 +2,12 @@
 
 mod args;
 mod demo;
+mod documents;
 mod failure;
+mod manage;
 mod pipe;
 mod state;
+mod words;
 
 use std::process::ExitCode;
 
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
     match run(arguments.task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            anstream::eprintln!("o2tr: {failure}");
+            anstream::eprintln!("o2tr: {}", words::harmless(&failure.to_string()));
             failure.status()
         }
     }
@@ -36,5 +39,11 @@ fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Pipe(arguments) => pipe::run(&arguments),
+        Task::Keys(arguments) => manage::keys::run(&arguments),
+        Task::Trust(arguments) => manage::trust::run(&arguments),
+        Task::Sessions(arguments) => manage::sessions::run(&arguments),
+        Task::Passphrase(arguments) => manage::passphrase::run(&arguments),
+        Task::Completions { shell } => documents::completions(shell),
+        Task::Man { directory } => documents::manual(&directory),
     }
 }

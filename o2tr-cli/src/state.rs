@@ -9,16 +9,18 @@ mod vault;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use o2tr::conversation::{Conversation, Opening};
+use o2tr::conversation::{self, Conversation};
 use o2tr::settings::Settings;
-use o2tr_ekm::{Change, EkmStore as _, Quarantine, RowName};
+use o2tr_ekm::{Change, EkmStore as _, Quarantine, RowName, StoreError, Unlock, UnsealReason, rows};
 use otr_core::{Identity, Leap, Timestamp};
 use rand_core::CryptoRng;
 
 pub(crate) use self::identity::{Source, ephemeral};
 pub(crate) use self::libotr::Files;
-pub(crate) use self::unlock::{read_passphrase, unlock_with};
-pub(crate) use self::vault::{Backend, Vault};
+pub(crate) use self::private_file::{destroy, remove_secret, write_new};
+pub(crate) use self::unlock::{KEY_FILE, Passphrase, read_passphrase};
+pub(crate) use self::vault::Backend;
+use self::vault::{Vault, VaultOptions};
 use crate::failure::Failure;
 
 /// An open state directory. Dropping it closes the store.
@@ -30,24 +32,120 @@ pub(crate) struct State {
     identity: Arc<Identity>,
 }
 
+/// How to open a state directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) directory: &'a Path,
+    pub(crate) passphrase: Passphrase<'a>,
+    /// Keys elsewhere.
+    pub(crate) files: Files<'a>,
+}
+
+/// What a new state directory is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Creation<'a> {
+    /// Whose; an existing directory must be this account's.
+    pub(crate) account: &'a str,
+    /// How it keeps its rows.
+    pub(crate) backend: Option<Backend>,
+    /// A libotr file whose key it takes over; otherwise a key is made.
+    pub(crate) key: Option<&'a Path>,
+}
+
 impl State {
     /// Opens a directory, or makes it, with an identity in it. The conversation with `peer` must not be damaged.
     ///
     /// # Errors
     /// [`Failure`]; the files are as they were.
     pub(crate) fn open_or_create(
-        directory: &Path,
-        backend: Option<Backend>,
-        passphrase_file: Option<&Path>,
-        source: &Source<'_>,
-        peer: &str,
+        opening: &Opening<'_>,
+        creation: &Creation<'_>,
+        peer: Option<&str>,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, Failure> {
-        let unlock = unlock_with(directory, passphrase_file)?;
-        let required = vec![identity::row(), RowName::conversation(source.name.as_bytes(), peer.as_bytes())];
-        let mut vault = Vault::open(directory, backend, &unlock, true, required)?;
-        let identity = identity::load_or_create(directory, &mut vault, source, rng)?;
-        Ok(Self { directory: directory.to_owned(), vault, account: source.name.to_owned(), identity })
+        let Opening { directory, files, .. } = *opening;
+        let Creation { account, backend, key } = *creation;
+        let mut required = vec![identity::row()];
+        required.extend(peer.map(|peer| RowName::conversation(account.as_bytes(), peer.as_bytes())));
+        let mut vault = Vault::open(opening, &VaultOptions { backend, create: true, required })?;
+        let source = Source { name: account, files, import: key };
+        let identity = identity::load_or_create(directory, &mut vault, &source, rng)?;
+        Ok(Self { directory: directory.to_owned(), vault, account: account.to_owned(), identity })
+    }
+
+    /// Opens a directory that is there.
+    ///
+    /// # Errors
+    /// [`Failure`]; the files are as they were.
+    pub(crate) fn open(opening: &Opening<'_>, rng: &mut dyn CryptoRng) -> Result<Self, Failure> {
+        let Opening { directory, files, .. } = *opening;
+        if !directory.is_dir() {
+            return Err(Failure::usage(format!("there is no state directory {}", directory.display())));
+        }
+        let options = VaultOptions { backend: None, create: false, required: vec![identity::row()] };
+        let mut vault = Vault::open(opening, &options)?;
+        let Some((_, record)) = identity::load(directory, &mut vault)? else {
+            return Err(Failure::usage(format!("there is no account in {} yet", directory.display())));
+        };
+        let source = Source { name: &record.name, files, import: None };
+        let identity = identity::load_or_create(directory, &mut vault, &source, rng)?;
+        Ok(Self { directory: directory.to_owned(), vault, account: record.name, identity })
+    }
+
+    /// Its account's name.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Adds the key to a libotr file.
+    ///
+    /// # Errors
+    /// It holds one for the account already, or cannot be read or written; it is as it was.
+    pub(crate) fn export_key(&self, file: &Path) -> Result<(), Failure> {
+        if libotr::read_key(file, &self.account)?.is_some() {
+            return Err(Failure::usage(format!(
+                "{} holds a key for {:?} already. Nothing was changed.",
+                file.display(),
+                self.account
+            )));
+        }
+        libotr::add_key(file, &self.account, self.identity.key()).map(drop)
+    }
+
+    /// All peers that it has conversations with, in no order; and how many conversations cannot be read.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(crate) fn peers(&mut self) -> Result<(Vec<String>, usize), Failure> {
+        let mut peers = Vec::new();
+        let mut unreadable = 0;
+        for row in rows(&mut self.vault) {
+            match row {
+                Ok((_, loaded)) => {
+                    peers.extend(loaded.name.peer().map(|peer| String::from_utf8_lossy(peer).into_owned()));
+                }
+                Err(StoreError::Unsealable { .. }) => unreadable += 1,
+                Err(error) => return Err(Failure::working(&self.directory, &error)),
+            }
+        }
+        Ok((peers, unreadable))
+    }
+
+    /// Forgets a conversation altogether: its row goes, and the key that sealed it is overwritten.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(crate) fn wipe(&mut self, peer: &str) -> Result<(), Failure> {
+        let change = Change::wipe(self.row(peer));
+        self.vault.commit(change.into()).map_err(|error| Failure::working(&self.directory, &error))
+    }
+
+    /// Makes another passphrase or key file open the store.
+    ///
+    /// # Errors
+    /// [`Failure`]; then the one from before opens it, or either.
+    pub(crate) fn change_unlock(&mut self, unlock: &Unlock) -> Result<(), Failure> {
+        self.vault.change_unlock(unlock).map_err(|error| Failure::opening(&self.directory, &error))
     }
 
     /// Who we are.
@@ -72,10 +170,17 @@ impl State {
         rng: &mut dyn CryptoRng,
     ) -> Result<(Conversation, Option<Quarantine>), Failure> {
         let row = self.row(peer);
-        let loaded = self.vault.load(&row).map_err(|error| Failure::working(&self.directory, &error))?;
         let account = Arc::clone(&self.identity);
-        let Some(loaded) = loaded else { return Ok((Conversation::new(account, settings), None)) };
-        let opening = Opening {
+        let loaded = match self.vault.load(&row) {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return Ok((Conversation::new(account, settings), None)),
+            Err(StoreError::Unsealable { generation, reason: UnsealReason::KeyGone, .. }) => {
+                let lost = Conversation::lost(account, settings, generation, now, rng);
+                return Ok((lost, Some(Quarantine::RolledBack)));
+            }
+            Err(error) => return Err(Failure::working(&self.directory, &error)),
+        };
+        let opening = conversation::Opening {
             record: &loaded.record,
             generation: loaded.generation,
             quarantine: loaded.quarantine.is_some(),
@@ -90,7 +195,7 @@ impl State {
     ///
     /// # Errors
     /// [`Failure`]: whether it was done is known when the store is opened again.
-    pub(crate) fn commit(&mut self, peer: &str, commit: o2tr::conversation::Commit) -> Result<(), Failure> {
+    pub(crate) fn commit(&mut self, peer: &str, commit: conversation::Commit) -> Result<(), Failure> {
         let mut change = Change::put(self.row(peer), commit.expected, commit.record);
         if commit.retires_secret {
             change = change.retiring_secret();

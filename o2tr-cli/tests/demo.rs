@@ -1,5 +1,7 @@
 //! The demo does what it says: with O2TR nothing is lost, with plain OTR what was under way is.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 use std::process::{Command, Output};
 use std::time::Instant;
 

@@ -1,5 +1,7 @@
 //! Both ends are ours, both keep keys, and both are killed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod common;
 
 use common::{Endpoint, begin, kill, kill_and_restart, kinds, now, send, shown, state};

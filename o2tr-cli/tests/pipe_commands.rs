@@ -1,5 +1,7 @@
 //! The language of the pipe, command by command, between two endpoints of ours.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod common;
 
 use std::process::Command;

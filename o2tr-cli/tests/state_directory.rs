@@ -1,5 +1,7 @@
 //! What stands in a state directory, who may use it, and what becomes of damage.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -325,4 +327,56 @@ fn an_identity_in_libotr_files_is_used_and_its_loss_is_told() {
     let refused = end.refusal();
     assert_eq!((refused.status, code(&refused)), (Some(3), "identity"));
     assert!(!key.exists());
+}
+
+#[test]
+fn old_rows_beside_new_keys_begin_anew_and_nothing_leaves_in_clear() {
+    for name in ["rows.sqlite", "cells"] {
+        let (ends, mut relay) = pair(&["--policy", "v3"]);
+        begin(&mut relay);
+        // Left in order, so that everything stands in the file itself.
+        relay.command(Side::A, &json!({"cmd": "quit"})).unwrap();
+        let path = ends[0].state().join(name);
+        let old = fs::read(&path).unwrap();
+        drop(relay.replace(Side::A, restart(&ends[0])));
+        for round in 0..3 {
+            for side in [Side::A, Side::B] {
+                relay.run(side, &json!({"cmd": "send", "text": format!("key change {round}")})).unwrap();
+            }
+        }
+        relay.command(Side::A, &json!({"cmd": "quit"})).unwrap();
+        fs::write(&path, old).unwrap();
+
+        match try_restart(&ends[0]) {
+            Ok(process) => drop(relay.replace(Side::A, process)),
+            Err(error) => {
+                let refused: Ended = error.downcast().unwrap();
+                assert_eq!((refused.status, code(&refused)), (Some(3), "damaged"), "{refused}");
+                assert_eq!(name, "cells", "new rows have no keys in old cells: {refused}");
+                continue;
+            }
+        }
+        let events = relay.command(Side::A, &json!({"cmd": "state"})).unwrap();
+        assert!(events.iter().any(|event| event.is("quarantined")), "{name}: {events:?}");
+        let events = send(&mut relay, Side::A, "not in clear");
+        assert!(events.iter().any(|event| event.is("paused")), "{name}: {events:?}");
+        assert!(relay.pending(Side::B).iter().all(|line| line.starts_with("?OTR:AAMC")), "{name}: a D-H Commit");
+        let exchange = relay.settle().unwrap();
+        assert!(exchange.texts(Side::B).contains(&"not in clear"), "{name}: {exchange:?}");
+        assert_eq!(state(&mut relay, Side::A).text("state"), Some("encrypted"));
+    }
+}
+
+/// A process that was told to quit may still be about to.
+fn try_restart(end: &Endpoint) -> anyhow::Result<PipeProcess> {
+    loop {
+        match end.try_start() {
+            Err(error) if error.downcast_ref().is_some_and(|refused| code(refused) == "locked") => {}
+            started => return started,
+        }
+    }
+}
+
+fn restart(end: &Endpoint) -> PipeProcess {
+    try_restart(end).unwrap()
 }

@@ -18,7 +18,7 @@ use super::report::{Report, Reporter};
 use super::{fault, translate};
 use crate::args::PipeArguments;
 use crate::failure::Failure;
-use crate::state::{Files, Source, State, ephemeral};
+use crate::state::{Creation, Files, Opening, Passphrase, Source, State, ephemeral};
 
 /// More rounds than timers can follow from each other.
 const MAX_ROUNDS: usize = 1000;
@@ -64,17 +64,17 @@ impl Endpoint {
             ..Settings::default()
         };
         let files = Files { key: arguments.libotr_key.as_deref(), instance: arguments.libotr_instag.as_deref() };
-        let source = Source { name: &arguments.name, files };
         let (state, identity, conversation, quarantine) = match &arguments.state {
             None => {
-                let identity = ephemeral(&source, &mut rng)?;
+                let identity = ephemeral(&Source { name: &arguments.name, files, import: None }, &mut rng)?;
                 let conversation = Conversation::new(Arc::clone(&identity), settings);
                 (None, identity, conversation, None)
             }
             Some(directory) => {
-                let passphrase = arguments.passphrase_file.as_deref();
-                let mut state =
-                    State::open_or_create(directory, arguments.store, passphrase, &source, &arguments.peer, &mut rng)?;
+                let passphrase = Passphrase::or(arguments.passphrase_file.as_deref(), Passphrase::None);
+                let opening = Opening { directory, passphrase, files };
+                let creation = Creation { account: &arguments.name, backend: arguments.store, key: None };
+                let mut state = State::open_or_create(&opening, &creation, Some(&arguments.peer), &mut rng)?;
                 for warning in state.warnings() {
                     anstream::eprintln!("o2tr: {}: {warning}", directory.display());
                 }

@@ -20,6 +20,8 @@ pub(crate) struct Source<'a> {
     pub(crate) name: &'a str,
     /// Files that take the store's place.
     pub(crate) files: Files<'a>,
+    /// A libotr file whose key becomes the one of a new store.
+    pub(crate) import: Option<&'a Path>,
 }
 
 /// An identity that is kept nowhere, except for what `source` keeps in files.
@@ -135,7 +137,10 @@ fn resolve_key(
                 "the key of this account is in a libotr key file. Nothing was changed; name it with --libotr-key.",
             )),
             (None, None) => {
-                let key = PrivateKey::generate(rng);
+                let key = match source.import {
+                    Some(file) => imported(file, source.name)?,
+                    None => PrivateKey::generate(rng),
+                };
                 let entry = own(&key);
                 Ok((key, protocol, Some(entry)))
             }
@@ -194,6 +199,13 @@ fn resolve_instance(
     };
     let unchanged = matches!(known, Some(AccountInstance::Own(_))) || known == Some(AccountInstance::Elsewhere(tag));
     Ok((tag, (!unchanged).then_some(AccountInstance::Elsewhere(tag))))
+}
+
+fn imported(file: &Path, name: &str) -> Result<PrivateKey, Failure> {
+    let found = libotr::read_key(file, name)?;
+    found
+        .map(|(key, _)| key)
+        .ok_or_else(|| Failure::usage(format!("{} holds no key for {name:?}. Nothing was changed.", file.display())))
 }
 
 fn own(key: &PrivateKey) -> AccountKey {

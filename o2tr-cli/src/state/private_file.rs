@@ -7,6 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::failure::Failure;
+
 /// The largest file that is read, in bytes: a key file of a thousand accounts.
 const MAX_FILE: u64 = 4 << 20;
 
@@ -55,6 +57,56 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     written
 }
+
+/// Writes a file that is not there yet, with mode 0600.
+///
+/// # Errors
+/// It is there, or cannot be written.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::file(path, "write", &error))
+}
+
+/// Overwrites a file that holds a key, and removes it. Nothing happens if it is not there.
+///
+/// # Errors
+/// It cannot be overwritten or removed.
+pub(crate) fn remove_secret(path: &Path) -> Result<(), Failure> {
+    let removed = (|| {
+        let mut file = match OpenOptions::new().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
+        let mut left = file.metadata()?.len();
+        while left > 0 {
+            let piece = left.min(ZEROS.len() as u64);
+            file.write_all(ZEROS.get(..usize::try_from(piece).unwrap_or(0)).unwrap_or_default())?;
+            left -= piece;
+        }
+        file.sync_all()?;
+        std::fs::remove_file(path)
+    })();
+    removed.map_err(|error| Failure::file(path, "destroy", &error))
+}
+
+/// Destroys a state directory: first the files without which nothing else can be read.
+///
+/// # Errors
+/// It is no state directory, or something cannot be overwritten or removed.
+pub(crate) fn destroy(directory: &Path) -> Result<(), Failure> {
+    if !directory.join("cells").is_file() {
+        return Err(Failure::usage(format!("{} is no state directory. Nothing was changed.", directory.display())));
+    }
+    for name in ["cells", super::KEY_FILE] {
+        remove_secret(&directory.join(name))?;
+    }
+    std::fs::remove_dir_all(directory).map_err(|error| Failure::file(directory, "remove", &error))
+}
+
+const ZEROS: [u8; 4096] = [0; 4096];
 
 #[cfg(test)]
 mod tests {

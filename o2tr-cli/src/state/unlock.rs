@@ -1,6 +1,6 @@
 //! What opens the store: a passphrase from a file, or the key file beside it.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use o2tr_ekm::{KdfCost, Unlock};
@@ -12,17 +12,44 @@ use crate::failure::Failure;
 const MAX_PASSPHRASE: u64 = 4096;
 
 /// The key file's name in a state directory.
-const KEY_FILE: &str = "key";
+pub(crate) const KEY_FILE: &str = "key";
 
-/// What opens the store in a directory.
-///
-/// # Errors
-/// A passphrase file that cannot be read.
-pub(crate) fn unlock_with(directory: &Path, passphrase_file: Option<&Path>) -> Result<Unlock, Failure> {
-    match passphrase_file {
-        Some(file) => Ok(Unlock::Passphrase(read_passphrase(file)?, KdfCost::DEFAULT)),
-        None => Ok(Unlock::KeyFile(directory.join(KEY_FILE))),
+/// Where the passphrase comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Passphrase<'a> {
+    /// From this file.
+    File(&'a Path),
+    /// There is none: the store has a key file.
+    None,
+    /// From the user at the terminal, if the store has one.
+    Ask,
+}
+
+impl<'a> Passphrase<'a> {
+    /// From a file if there is one, else as `otherwise` says.
+    pub(crate) fn or(file: Option<&'a Path>, otherwise: Self) -> Self {
+        file.map_or(otherwise, Self::File)
     }
+
+    pub(super) fn may_be_asked(self) -> bool {
+        matches!(self, Self::Ask) && std::io::stdin().is_terminal()
+    }
+
+    /// What opens the store in a directory, as far as nobody is asked.
+    pub(super) fn unlock(self, directory: &Path) -> Result<Unlock, Failure> {
+        match self {
+            Self::File(file) => Ok(Unlock::Passphrase(read_passphrase(file)?, KdfCost::DEFAULT)),
+            Self::None | Self::Ask => Ok(Unlock::KeyFile(directory.join(KEY_FILE))),
+        }
+    }
+}
+
+/// Asks for the passphrase of a store.
+pub(super) fn ask(directory: &Path) -> Result<Unlock, Failure> {
+    let prompt = format!("Passphrase of {}: ", directory.display());
+    let passphrase = rpassword::prompt_password(prompt)
+        .map_err(|error| Failure::usage(format!("the passphrase cannot be read from the terminal: {error}")))?;
+    Ok(Unlock::Passphrase(Zeroizing::new(passphrase), KdfCost::DEFAULT))
 }
 
 /// Reads a passphrase; a line break at its end does not belong to it.

@@ -9,6 +9,8 @@ use o2tr_ekm::{
 };
 use zeroize::Zeroizing;
 
+use super::Opening;
+use super::unlock::ask;
 use crate::failure::Failure;
 
 /// How rows are kept.
@@ -20,12 +22,21 @@ pub(crate) enum Backend {
     Files,
 }
 
+/// Which store to open.
+#[derive(Debug)]
+pub(super) struct VaultOptions {
+    /// How it keeps its rows if it is made; an existing one has its form.
+    pub(super) backend: Option<Backend>,
+    /// Whether to make one that is not there.
+    pub(super) create: bool,
+    /// It stays closed if one of these rows is damaged.
+    pub(super) required: Vec<RowName>,
+}
+
 /// An open store.
 #[derive(Debug)]
-pub(crate) struct Vault {
+pub(super) struct Vault {
     form: Form,
-    /// It was made just now.
-    pub(crate) created: bool,
     warnings: Vec<String>,
 }
 
@@ -36,20 +47,14 @@ enum Form {
 }
 
 impl Vault {
-    /// Opens the store in a directory. `wanted` counts when it is made; an existing one has its form. It stays closed
-    /// if a `required` row is damaged.
+    /// Opens the store in a directory.
     ///
     /// # Errors
     /// [`Failure`]; the files are as they were.
-    pub(crate) fn open(
-        directory: &Path,
-        wanted: Option<Backend>,
-        unlock: &Unlock,
-        create: bool,
-        required: Vec<RowName>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(opening: &Opening<'_>, options: &VaultOptions) -> Result<Self, Failure> {
+        let directory = opening.directory;
         let found = found(directory);
-        if let (Some(found), Some(wanted)) = (found, wanted)
+        if let (Some(found), Some(wanted)) = (found, options.backend)
             && found != wanted
         {
             return Err(Failure::usage(format!(
@@ -57,28 +62,30 @@ impl Vault {
                 directory.display()
             )));
         }
-        let options = Options { create, required, ..Options::default() };
-        match found.or(wanted).unwrap_or(Backend::Sqlite) {
-            Backend::Sqlite => {
-                Self::of(directory, open_sqlite(directory, unlock, &options), |vault| Form::Sqlite(Box::new(vault)))
+        let backend = found.or(options.backend).unwrap_or(Backend::Sqlite);
+        let options = Options { create: options.create, required: options.required.clone(), ..Options::default() };
+        let open = |unlock: &Unlock| match backend {
+            Backend::Sqlite => open_sqlite(directory, unlock, &options).map(|opened| Self::of(opened, Form::Sqlite)),
+            Backend::Files => open_files(directory, unlock, &options).map(|opened| Self::of(opened, Form::Files)),
+        };
+        let opened = match open(&opening.passphrase.unlock(directory)?) {
+            Err(OpenError::WrongKind { stored: "a passphrase", .. }) if opening.passphrase.may_be_asked() => {
+                open(&ask(directory)?)
             }
-            Backend::Files => {
-                Self::of(directory, open_files(directory, unlock, &options), |vault| Form::Files(Box::new(vault)))
-            }
-        }
+            opened => opened,
+        };
+        opened.map_err(|error| Failure::opening(directory, &error))
     }
 
     fn of<B: o2tr_ekm::backend::Backend>(
-        directory: &Path,
-        opened: Result<Opened<B>, OpenError>,
-        form: impl FnOnce(o2tr_ekm::Vault<B>) -> Form,
-    ) -> Result<Self, Failure> {
-        let opened = opened.map_err(|error| Failure::opening(directory, &error))?;
+        opened: Opened<B>,
+        form: impl FnOnce(Box<o2tr_ekm::Vault<B>>) -> Form,
+    ) -> Self {
         let warnings = opened.warnings.iter().map(ToString::to_string).collect();
-        Ok(Self { form: form(opened.vault), created: opened.created, warnings })
+        Self { form: form(Box::new(opened.vault)), warnings }
     }
 
-    pub(crate) fn warnings(&self) -> &[String] {
+    pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
@@ -86,7 +93,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`o2tr_ekm::Vault::change_unlock`].
-    pub(crate) fn change_unlock(&mut self, unlock: &Unlock) -> Result<(), OpenError> {
+    pub(super) fn change_unlock(&mut self, unlock: &Unlock) -> Result<(), OpenError> {
         match &mut self.form {
             Form::Sqlite(vault) => vault.change_unlock(unlock),
             Form::Files(vault) => vault.change_unlock(unlock),
@@ -97,7 +104,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`o2tr_ekm::Vault::close`].
-    pub(crate) fn close(self) -> Result<(), StoreError> {
+    pub(super) fn close(self) -> Result<(), StoreError> {
         match self.form {
             Form::Sqlite(vault) => vault.close(),
             Form::Files(vault) => vault.close(),

@@ -103,6 +103,20 @@ impl Conversation {
             self.expiry_noticed = Some(now);
             return self.touch();
         }
+        self.forget_sessions();
+    }
+
+    /// Forgets all keys now, as at the end of their time: nothing is sent, nothing leaves in clear because of it, and
+    /// what is typed waits for a new session.
+    pub fn expire_now(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if self.poisoned {
+            return;
+        }
+        self.forget_sessions();
+        self.finish_turn(now, rng);
+    }
+
+    fn forget_sessions(&mut self) {
         self.expiry_noticed = None;
         let sessions: Vec<_> = self.sessions.iter().map(|record| (record.id, record.ssid)).collect();
         for (session, ssid) in sessions {

@@ -112,6 +112,25 @@ impl Conversation {
         Ok(conversation)
     }
 
+    /// A conversation whose row is there and can no longer be read, because its key was overwritten: an old state
+    /// of the rows was put back. It begins in quarantine: nothing leaves before a new AKE, nothing leaves in clear.
+    /// `generation` is the row's.
+    pub fn lost(
+        account: Arc<Identity>,
+        settings: Settings,
+        generation: u64,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Self {
+        let mut conversation = Self::new(account, settings);
+        conversation.generation = generation;
+        conversation.quarantined = true;
+        conversation.emit(Event::Quarantined);
+        conversation.touch();
+        conversation.finish_turn(now, rng);
+        conversation
+    }
+
     /// The record as it is now.
     pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, CodecError> {
         codec::encode(&ConversationRecord {
