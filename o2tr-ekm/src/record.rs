@@ -55,6 +55,8 @@ pub struct ConversationRecord {
     pub expiry_noticed: Option<Timestamp>,
     /// When we last started an AKE by ourselves because of an error, a pause or an unreadable message.
     pub last_own_exchange: Option<Timestamp>,
+    /// When something last said that the peer may have lost its keys (an error, an offer, our user), until an AKE.
+    pub doubted: Option<Timestamp>,
 }
 
 /// A private conversation that nobody has ended.

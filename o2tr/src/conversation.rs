@@ -77,6 +77,8 @@ pub struct Conversation {
     last_activity: Option<Timestamp>,
     expiry_noticed: Option<Timestamp>,
     last_own_exchange: Option<Timestamp>,
+    /// When something last said that the peer may have lost its keys: an error, an offer, our user.
+    doubted: Option<Timestamp>,
 
     /// The row's generation once every commit in `outputs` is done.
     generation: u64,
@@ -131,8 +133,6 @@ struct Timers {
     queried: Option<Timestamp>,
     /// The application was told that texts wait, and not yet that none does.
     paused: bool,
-    /// When something last said that the peer may have lost its keys: an error, an offer, our user.
-    doubted: Option<Timestamp>,
     /// When retained pairs were first found to be expired.
     pairs_expired: Option<Timestamp>,
 }
@@ -159,6 +159,7 @@ impl Conversation {
             last_activity: None,
             expiry_noticed: None,
             last_own_exchange: None,
+            doubted: None,
             generation: 0,
             outputs: VecDeque::new(),
             commit_open: false,

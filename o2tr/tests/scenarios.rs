@@ -46,3 +46,5 @@ mod time;
 mod trust;
 #[path = "scenarios/user.rs"]
 mod user;
+#[path = "scenarios/waiting_wishes.rs"]
+mod waiting_wishes;

@@ -60,7 +60,7 @@ impl Conversation {
         if let Some(before) = before {
             self.succeed(&before, session.fingerprint, *revealed, last_read, now);
         }
-        self.timers.doubted = None;
+        self.doubted = None;
         // A stranger's session never takes over: what is private stays addressed to whom it was.
         if self.was_private.is_none() {
             self.was_private = Some(WasPrivate { fingerprint: session.fingerprint });
@@ -97,7 +97,7 @@ impl Conversation {
             return;
         }
         // If the AKE was ours and nothing spoke against the peer's keys, it has read what it was sent.
-        let doubted = if revealed { self.timers.doubted.max(self.last_own_exchange) } else { Some(now) };
+        let doubted = if revealed { self.doubted.max(self.last_own_exchange) } else { Some(now) };
         let in_doubt = |flight: &InFlight| doubted.is_some_and(|at| at >= flight.at);
         self.outbox.retain(|text| match text.state {
             TextState::InFlight(flight) => flight.ssid != before.ssid || !flight.transmitted || in_doubt(&flight),

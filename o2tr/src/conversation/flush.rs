@@ -1,7 +1,5 @@
 //! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
 
-use core::time::Duration;
-
 use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord, TextState};
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
@@ -154,9 +152,7 @@ impl Conversation {
     /// A plain OTR client forgets the old session when our Reveal Signature arrives, so what is sent behind it waits
     /// for the new one, as long as that may still come.
     fn is_about_to_renew(&self, id: SessionId) -> bool {
-        // Only an AKE that is taken up again by a timer counts; an open commit may wait for days.
-        let later = Timestamp::from_millis(u64::MAX);
-        self.peer.awaits_signature(id.instance) && self.peer.is_exchanging(later, Duration::ZERO)
+        self.peer.awaits_signature(id.instance) && self.is_half_way()
     }
 
     /// Encrypts one message and keeps its line. `None` if the session cannot send now.

@@ -56,7 +56,7 @@ impl Conversation {
             }
             Line::Error { text } => self.take_error(text, evidence, now, rng),
             Line::Query { .. } => {
-                self.timers.doubted = Some(now);
+                self.doubted = Some(now);
                 self.hand_to_peer(line, evidence, now, rng);
             }
             Line::Plain | Line::Tagged { .. } | Line::VersionOne | Line::Fragment(_) | Line::Unknown { .. } => {

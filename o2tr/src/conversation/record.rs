@@ -67,6 +67,7 @@ impl Conversation {
             last_activity,
             expiry_noticed,
             last_own_exchange,
+            doubted,
         } = record;
         let peer = Peer::restore(account, settings.for_core(), peer, Some(opening.leap))?;
         let retained = retained.into_iter().map(Retained::restore).collect::<Result<_, _>>()?;
@@ -87,6 +88,7 @@ impl Conversation {
             last_activity,
             expiry_noticed,
             last_own_exchange,
+            doubted,
             generation: opening.generation,
             outputs: Default::default(),
             commit_open: false,
@@ -149,6 +151,7 @@ impl Conversation {
             last_activity: self.last_activity,
             expiry_noticed: self.expiry_noticed,
             last_own_exchange: self.last_own_exchange,
+            doubted: self.doubted,
         })
     }
 

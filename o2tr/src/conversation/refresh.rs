@@ -51,7 +51,7 @@ impl Conversation {
             return;
         };
         let busy_until = view.last_sent.max(view.last_verified.unwrap_or_default()).after(IDLE);
-        if !self.presence.online || view.smp_running || busy_until > now {
+        if !self.presence.online || view.smp_running || busy_until > now || self.is_half_way() {
             self.timers.reauthenticate_at = Some(busy_until.max(now.after(IDLE)));
             return;
         }

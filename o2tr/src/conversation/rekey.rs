@@ -26,12 +26,17 @@ impl Conversation {
         if self.poisoned {
             return;
         }
-        self.timers.doubted = Some(now);
+        self.doubted = Some(now);
         self.ask(now, rng);
         self.finish_turn(now, rng);
     }
 
     fn ask(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
+        if self.is_half_way() {
+            // What the peer has answered comes to its end, or is taken up again by a timer; a second one would
+            // leave the peer alone in the first.
+            return;
+        }
         if self.is_private() {
             if let Some(version) = self.preferred_version() {
                 self.peer.open_exchange(version, now, rng);
@@ -40,6 +45,12 @@ impl Conversation {
             self.peer.start();
         }
         self.touch();
+    }
+
+    /// The peer has answered an AKE, and its end is awaited.
+    pub(super) fn is_half_way(&self) -> bool {
+        // Only what a timer takes up again counts; an open commit may wait for days.
+        self.peer.is_exchanging(Timestamp::from_millis(u64::MAX), Duration::ZERO)
     }
 
     /// A text waits for a session: one exchange is enough.
@@ -98,8 +109,9 @@ impl Conversation {
         let (expected, since) = self.timers.sent_again;
         let explained = expected > 0 && now.since(since) < AFTER_RETRY;
         self.timers.sent_again.0 = if explained { expected - 1 } else { 0 };
-        if !explained {
-            self.timers.doubted = Some(now);
+        if !explained && self.is_private() {
+            self.doubted = Some(now);
+            self.touch();
         }
         let wanted = self.settings.policy.contains(Policy::ERROR_START_AKE);
         if wanted && self.is_private() && !evidence.is_late() && !explained {

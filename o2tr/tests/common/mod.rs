@@ -1,55 +1,28 @@
 //! Two ends face to face over a network that the test controls, with stores that survive a crash. What leaves them is
 //! checked against the invariants at every step.
 
+mod end;
 pub(crate) mod invariants;
 mod stranger;
+mod trace;
 mod watch;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use o2tr::conversation::{Conversation, Event, Opening, Output, Text};
+use o2tr::conversation::{Conversation, Event, Opening, Output};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
-use o2tr_ekm::record::ConversationRecord;
-use otr_core::dsa::PrivateKey;
-use otr_core::{Identity, InstanceTag, Leap, Output as CoreOutput, Peer, PhaseSnapshot, SessionSnapshot, Timestamp};
+use otr_core::{Leap, Output as CoreOutput, Peer, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+pub(crate) use end::{End, key};
 pub(crate) use stranger::Stranger;
+use trace::{describe, name_of, trace};
 pub(crate) use watch::Watch;
 
 /// A moment long after 1970.
 pub(crate) const START: u64 = 1_700_000_000;
-
-/// One end: an account, a conversation with the other end, and its row; or a plain OTR client.
-pub(crate) struct End {
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) settings: Settings,
-    pub(crate) conversation: Conversation,
-    /// Present on an end that is no O2TR client: it behaves like libotr.
-    pub(crate) legacy: Option<Peer>,
-    /// The row: generation and record.
-    pub(crate) row: Option<(u64, Vec<u8>)>,
-    /// Lines under way to this end.
-    pub(crate) incoming: VecDeque<Vec<u8>>,
-    pub(crate) events: Vec<Event>,
-    /// What a plain OTR client has told its user.
-    pub(crate) legacy_events: Vec<otr_core::Event>,
-    /// Ids of inbox items that were shown, each once.
-    pub(crate) shown: Vec<u64>,
-    /// It is not running.
-    pub(crate) down: bool,
-    /// The application takes what it is given for good.
-    pub(crate) acknowledges: bool,
-    /// Which checks have to hold, and what they have seen.
-    pub(crate) watch: Watch,
-    commits: usize,
-    /// What the process did when it died last was stored before.
-    stored: bool,
-    sent: u64,
-}
 
 /// Where the process of one end dies: at `left` points from now, of which each output has two, before and after its
 /// effect on the world.
@@ -67,92 +40,6 @@ pub(crate) struct Pair {
     pub(crate) fuse: Option<Fuse>,
     /// Points at which each side could have died.
     pub(crate) points: [usize; 2],
-}
-
-/// Keys are expensive: a few are made once.
-pub(crate) fn key(index: usize) -> PrivateKey {
-    static KEYS: OnceLock<Vec<PrivateKey>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        (0..4).map(|_| PrivateKey::generate(&mut rng)).collect()
-    });
-    keys[index % keys.len()].clone()
-}
-
-impl End {
-    pub(crate) fn new(key_index: usize, tag: u32, settings: Settings) -> Self {
-        let identity = Identity::new(key(key_index), InstanceTag::new(tag).unwrap());
-        let conversation = Conversation::new(Arc::clone(&identity), settings.clone());
-        let watch = Watch::new(settings.threshold);
-        Self {
-            identity,
-            settings,
-            conversation,
-            legacy: None,
-            row: None,
-            incoming: VecDeque::new(),
-            events: Vec::new(),
-            legacy_events: Vec::new(),
-            shown: Vec::new(),
-            down: false,
-            acknowledges: true,
-            watch,
-            commits: 0,
-            stored: false,
-            sent: 0,
-        }
-    }
-
-    /// The texts that were shown, in order; taking them clears the events.
-    pub(crate) fn texts(&mut self) -> Vec<String> {
-        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
-        let mut texts = Vec::new();
-        for event in self.events.drain(..) {
-            if let Event::Text(Text { text, .. }) = event {
-                texts.push(shown(&text));
-            }
-        }
-        for event in self.legacy_events.drain(..) {
-            match event {
-                otr_core::Event::Message(message) if !message.content.text.is_empty() => {
-                    texts.push(shown(&message.content.text));
-                }
-                otr_core::Event::Plaintext { text, .. } => texts.push(shown(&text)),
-                _ => {}
-            }
-        }
-        texts
-    }
-
-    pub(crate) fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
-        self.events.iter().any(wanted)
-    }
-
-    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
-        self.events.iter().filter(|event| wanted(event)).count()
-    }
-
-    /// The row, decoded.
-    pub(crate) fn record(&self) -> ConversationRecord {
-        self.watch.row.as_deref().cloned().unwrap_or_default()
-    }
-
-    /// The only session in the row.
-    pub(crate) fn session(&self) -> SessionSnapshot {
-        self.record().peer.sessions[0].clone()
-    }
-
-    /// Keyid of our newest key and of the peer's, in the only session.
-    pub(crate) fn session_keyids(&self) -> (u32, u32) {
-        match &self.session().phase {
-            PhaseSnapshot::Encrypted { ring, .. } => (ring.our_keyid, ring.their_keyid),
-            PhaseSnapshot::Finished => (0, 0),
-        }
-    }
-
-    pub(crate) fn queued(&self) -> usize {
-        self.conversation.view().queued
-    }
 }
 
 impl Pair {
@@ -511,32 +398,5 @@ fn id_of(event: &Event) -> Option<u64> {
         | Event::SmpResult { id, .. }
         | Event::ExtraKey { id, .. } => Some(*id),
         _ => None,
-    }
-}
-
-/// With `O2TR_TRACE` in the environment the story is told on stderr.
-fn trace(what: impl FnOnce() -> String) {
-    if std::env::var_os("O2TR_TRACE").is_some() {
-        eprintln!("{}", what());
-    }
-}
-
-fn describe(output: &Output) -> String {
-    match output {
-        Output::Commit(commit) => format!("commit {}", commit.expected),
-        Output::Transmit(line) => format!("line {} {}", line.id, name_of(&line.line)),
-        Output::Event(event) => format!("{event:?}"),
-    }
-}
-
-fn name_of(line: &[u8]) -> String {
-    let Some(bytes) = otr_core::decode_data(line) else {
-        return String::from_utf8_lossy(line.get(..24).unwrap_or(line)).into_owned();
-    };
-    match otr_core::wire::DataMessage::parse(&bytes) {
-        Ok(message) => {
-            format!("data ({}, {}) counter {}", message.sender_keyid, message.recipient_keyid, message.counter)
-        }
-        Err(error) => format!("damaged data: {error}"),
     }
 }

@@ -190,3 +190,36 @@ fn v2_works_as_well() {
     pair.wait(120);
     assert_eq!(pair.ends[1].texts(), ["0", "1", "2", "3", "4", "5"]);
 }
+
+#[test]
+fn we_die_between_any_two_outputs_and_a_plain_client_reads_everything_once() {
+    let story = |pair: &mut Pair| {
+        pair.start(0);
+        pair.send(0, "a1");
+        pair.settle();
+        pair.send(1, "b1");
+        pair.settle();
+        pair.send(0, "a2");
+        pair.send(0, "a3");
+        pair.settle();
+        pair.send(1, "b2");
+        pair.settle();
+        pair.send(0, "a4");
+        pair.settle();
+        pair.wait(60);
+    };
+    let mut pair = Pair::with_legacy(Settings::default());
+    story(&mut pair);
+    let points = pair.points[0];
+    assert!(points > 40, "{points}");
+    for left in 0..points {
+        let mut pair = Pair::with_legacy(Settings::default());
+        pair.fuse = Some(Fuse { side: 0, left });
+        story(&mut pair);
+        pair.fuse = None;
+        pair.settle();
+        pair.wait(200);
+        assert_eq!(pair.ends[1].texts(), ["a1", "a2", "a3", "a4"], "dies at point {left}");
+        assert_eq!(pair.ends[0].texts(), ["b1", "b2"], "dies at point {left}");
+    }
+}

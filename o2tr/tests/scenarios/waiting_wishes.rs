@@ -1,8 +1,6 @@
 //! SMP at the threshold: a wish waits for the key that it was meant for, and nothing waits behind one that has none.
 
-mod common;
-
-use common::{End, Pair};
+use crate::common::{End, Pair};
 use o2tr::conversation::{Event, Hold, Output};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
