@@ -1,5 +1,7 @@
 //! SMP at the threshold: a wish waits for the key that it was meant for, and nothing waits behind one that has none.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use common::{End, Pair};
