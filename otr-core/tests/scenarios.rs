@@ -25,6 +25,7 @@
 //! | an exact duplicate | `counters::an_exact_duplicate_is_silent` |
 //! | an error answered with an error | `errors::no_error_is_answered_with_an_error` |
 //! | a repeated D-H Key drops encryption | `handshake::a_repeated_key_never_drops_encryption` |
+//! | one device shown as two, so that two sessions share their keys | `phantom::*` |
 //! | both start at once | `handshake::both_start_at_once` |
 
 #![expect(unreachable_pub, reason = "the fuzz targets share the harness")]
@@ -51,6 +52,8 @@ mod instances;
 mod lengths;
 #[path = "scenarios/limits.rs"]
 mod limits;
+#[path = "scenarios/phantom.rs"]
+mod phantom;
 #[path = "scenarios/reflection.rs"]
 mod reflection;
 #[path = "scenarios/resend.rs"]

@@ -148,7 +148,10 @@ impl Conversation {
         }
         match self.run_control(session, control, now, rng) {
             Ok(()) => Ok(true),
-            Err(ControlError::Smp(SmpSendError::Send(SendError::Seal(SealError::KeyExhausted { .. })))) => Ok(false),
+            Err(
+                ControlError::Smp(SmpSendError::Send(SendError::Seal(SealError::KeyExhausted { .. })))
+                | ControlError::Send(SendError::Seal(SealError::KeyExhausted { .. })),
+            ) => Ok(false),
             Err(error) => Err(error),
         }
     }
