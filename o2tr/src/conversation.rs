@@ -36,7 +36,7 @@ pub use smp::ControlError;
 pub use view::{Privacy, View};
 
 use crate::settings::Settings;
-use smp::Control;
+use smp::WaitingControl;
 use turn::Turn;
 
 /// Texts in the outbox, at most.
@@ -88,7 +88,7 @@ pub struct Conversation {
     turn: Turn,
     presence: Presence,
     timers: Timers,
-    controls: VecDeque<Control>,
+    controls: VecDeque<WaitingControl>,
 }
 
 /// A receiving pair that its session has left behind.
@@ -125,6 +125,8 @@ struct Timers {
     reauthenticate_at: Option<Timestamp>,
     /// When an error reply was last sent without a session.
     error_replied: Option<Timestamp>,
+    /// How many lines were sent again lately, and when: as many errors of the peer say nothing else.
+    sent_again: (u32, Timestamp),
     /// When a query was last sent because a text waits.
     queried: Option<Timestamp>,
     /// The application was told that texts wait, and not yet that none does.

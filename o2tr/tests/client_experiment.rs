@@ -1,6 +1,8 @@
 //! The experiment of the paper: conversations are broken at random points, and the share of the messages that were sent
 //! while the receiver was gone and can be read afterwards is counted, with O2TR and with OTR alone.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 #[path = "client_support/friend.rs"]
 mod friend;
 #[path = "client_support/shop.rs"]

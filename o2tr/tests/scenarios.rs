@@ -18,6 +18,8 @@
 //! | 28, 29 acknowledgements | `acknowledgements` |
 //! | 38, 39 every cell write, second process | `o2tr-ekm/tests/crash_at_every_write.rs`, `contract.rs`, `process_kill.rs` |
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 #[path = "scenarios/acknowledgements.rs"]

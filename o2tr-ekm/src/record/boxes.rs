@@ -45,6 +45,8 @@ pub struct OutboxText {
     pub written: Timestamp,
     /// For whom: it goes to nobody else. `None`: to the first key that shows itself.
     pub address: Option<Fingerprint>,
+    /// It was written while encryption was required: it never leaves in clear, whatever the policy is by then.
+    pub private: bool,
     /// Where it is.
     pub state: TextState,
     /// It has been under way before.

@@ -161,7 +161,14 @@ impl Conversation {
             record.repeated_at = Some(now);
         }
         self.touch();
+        self.expect_errors(ids.len(), now);
         ids.into_iter().for_each(|id| self.transmit_line(id));
+    }
+
+    /// Lines are sent again that the peer may have: a plain OTR client answers each with an error.
+    pub(super) fn expect_errors(&mut self, lines: usize, now: Timestamp) {
+        let (before, _) = self.timers.sent_again;
+        self.timers.sent_again = (before.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)), now);
     }
 
     /// The peer has used a newer key: to a plain OTR client what left under older ones is past; from an O2TR peer

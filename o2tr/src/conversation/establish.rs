@@ -38,6 +38,9 @@ impl Conversation {
             repeated_at: None,
         });
         self.drop_orphaned_records();
+        if let Some(before) = &before {
+            self.settle_forgotten(before, session);
+        }
         let last_read = self.last_activity.replace(now);
         self.expiry_noticed = None;
         self.timers.rekey_at = None;
@@ -148,6 +151,17 @@ impl Conversation {
         self.touch_and_retire();
     }
 
+    /// What was under way in a session that is no predecessor any more can never be proven to belong to the peer.
+    fn settle_forgotten(&mut self, before: &SessionRecord, session: &SessionId) {
+        let Some(record) = self.session_record(*session) else { return };
+        let known: Vec<_> = record.predecessors.iter().map(|predecessor| predecessor.ssid).collect();
+        let forgotten = before.predecessors.iter().map(|predecessor| predecessor.ssid);
+        let forgotten: Vec<_> = forgotten.filter(|ssid| !known.contains(ssid)).collect();
+        for ssid in forgotten {
+            self.settle_in_flight(ssid, |_, flight| !flight.transmitted);
+        }
+    }
+
     /// Keys that nobody cares for make room.
     fn make_room_for_trust(&mut self) {
         while self.trust.len() >= MAX_TRUST {
@@ -180,7 +194,8 @@ fn is_capable(record: &SessionRecord) -> bool {
 
 /// Which sessions a new one continues: the one it replaces first, if anything was ever read in it, else that one last.
 fn predecessors_after(record: &SessionRecord) -> Vec<Predecessor> {
-    const MAX: usize = 3;
+    // More than any honest history has: AKEs of which the peer has seen nothing are rare.
+    const MAX: usize = 8;
     let replaced = Predecessor { ssid: record.ssid, continuity: record.continuity.clone() };
     let mut all = record.predecessors.clone();
     if record.confirmed {

@@ -94,6 +94,7 @@ impl Conversation {
     /// Nothing was ever private with this peer, and the user allows it.
     fn may_leave_in_clear(&self, text: &OutboxText) -> bool {
         text.address.is_none()
+            && !text.private
             && self.was_private.is_none()
             && self.peer.current().is_none()
             && !self.quarantined
@@ -201,7 +202,7 @@ impl Conversation {
             })
             .collect();
         // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
-        let mut behind: Vec<(([u8; 8], (u32, u32)), u32)> = Vec::new();
+        let mut behind: Vec<(_, u32)> = Vec::new();
         for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
             let key = (kept.ssid, kept.keyids);
             match behind.iter_mut().find(|(known, _)| *known == key) {

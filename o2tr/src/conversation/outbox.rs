@@ -1,12 +1,15 @@
 //! Texts of the user on their way.
 
 use o2tr_ekm::record::{MessageText, OutboxText, TextState};
-use otr_core::Timestamp;
 use otr_core::dsa::Fingerprint;
+use otr_core::{Policy, Timestamp};
 use rand_core::CryptoRng;
 
 use super::{Conversation, Event, Hold, MAX_OUTBOX, MAX_OUTBOX_BYTES};
 use crate::capability::MessageId;
+
+#[cfg(test)]
+mod tests;
 
 /// Why a text was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +79,7 @@ impl Conversation {
             text: MessageText::new(text.to_vec()),
             written: now,
             address: self.addressee(),
+            private: self.settings.policy.contains(Policy::REQUIRE_ENCRYPTION),
             state: TextState::Queued,
             again: false,
         });

@@ -244,8 +244,10 @@ impl Conversation {
             Core::ExtraKey { session, usage, data, key } => self.take_extra_key(session, usage, data, key),
             Core::KeyidsExhausted { session } => self.start_own_exchange(session.instance, now, rng),
             Core::AkeRetried { .. } => self.touch(),
-            // Nothing that the engine asks for leads to these, and a closed gap is told by its messages.
-            Core::EncryptionRequired | Core::Resent { .. } | Core::HeartbeatSent { .. } | Core::GapClosed { .. } => {}
+            // Should the messages in the gap still come, they will look like duplicates: the word is due now.
+            Core::GapClosed { .. } => self.emit(Event::Rejected(Rejection::OverLimit)),
+            // Nothing that the engine asks for leads to these.
+            Core::EncryptionRequired | Core::Resent { .. } | Core::HeartbeatSent { .. } => {}
             _ => {}
         }
     }

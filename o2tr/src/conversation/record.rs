@@ -98,8 +98,11 @@ impl Conversation {
         };
         conversation.timers.paused = conversation.waiting() > 0;
         conversation.mark_restored(now, rng);
-        if opening.quarantine && !conversation.quarantined {
-            conversation.quarantine(opening.leap, now);
+        if opening.quarantine {
+            // Ids that were given since may be remembered by the application: they name something else.
+            conversation.last_id = conversation.last_id.saturating_add(opening.leap.get());
+            // Also if it is in quarantine already: then it may be an older state of that.
+            conversation.quarantine(now);
         }
         if conversation.sessions.iter().any(|session| session.refresh_owed) {
             conversation.timers.batch_until = Some(now.after(BATCH_QUIET));
@@ -167,10 +170,8 @@ impl Conversation {
     }
 
     /// Reads what can be read, continues nothing: every session is left to its receiving pairs, AKEs are dropped.
-    fn quarantine(&mut self, leap: Leap, now: Timestamp) {
+    fn quarantine(&mut self, now: Timestamp) {
         self.quarantined = true;
-        // Ids that were given since may be remembered by the application: they name something else.
-        self.last_id = self.last_id.saturating_add(leap.get());
         let sessions: Vec<_> = self.peer.sessions().map(|view| view.id).collect();
         for id in sessions {
             self.peer.forget_session(id);
@@ -205,11 +206,8 @@ impl Conversation {
         items.into_iter().for_each(|event| self.emit(event));
         let lines: Vec<_> = self.lines.iter().filter(|line| !line.transmitted).cloned().collect();
         for line in lines {
-            if let Some(kept) = line.kept
-                && let Some(record) = self.session_record_mut(kept.session)
-            {
-                // The peer may have it already, and a plain OTR client then answers with an error.
-                record.repeated_at = Some(now);
+            if line.kept.is_some() {
+                self.expect_errors(1, now);
             }
             self.transmit_line(line.id);
         }

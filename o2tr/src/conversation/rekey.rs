@@ -17,7 +17,7 @@ const OWN_EXCHANGE_AT_MOST: Duration = Duration::from_secs(600);
 const UNANSWERED: Duration = Duration::from_secs(60);
 /// How long texts wait at the threshold for a peer that is there.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long a retransmission explains an error.
+/// How long a retransmission explains errors, one for each line.
 const AFTER_RETRY: Duration = Duration::from_secs(60);
 
 impl Conversation {
@@ -95,8 +95,9 @@ impl Conversation {
     /// An error message: shown; and if it can mean that the peer has lost its keys, new ones are offered.
     pub(super) fn take_error(&mut self, text: &[u8], evidence: &Evidence, now: Timestamp, rng: &mut dyn CryptoRng) {
         self.emit(Event::PeerError { text: text.to_vec() });
-        let explained =
-            self.sessions.iter().any(|record| record.repeated_at.is_some_and(|at| now.since(at) < AFTER_RETRY));
+        let (expected, since) = self.timers.sent_again;
+        let explained = expected > 0 && now.since(since) < AFTER_RETRY;
+        self.timers.sent_again.0 = if explained { expected - 1 } else { 0 };
         if !explained {
             self.timers.doubted = Some(now);
         }

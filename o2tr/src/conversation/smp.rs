@@ -3,8 +3,11 @@
 use core::fmt;
 
 use o2tr_ekm::record::{ExtraKeyItem, InboxKind, TrustLevel};
+use otr_core::dsa::Fingerprint;
 use otr_core::smp::SmpEvent;
-use otr_core::{Output as CoreOutput, SecretBytes, SendError, SessionId, SmpSendError, Timestamp};
+use otr_core::{
+    Output as CoreOutput, SealError, SecretBytes, SendError, SessionId, SessionView, SmpSendError, Timestamp,
+};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -27,7 +30,14 @@ pub enum ControlError {
 }
 
 /// A wish that waits for a key it may use. It is not stored: after a restart SMP starts anew.
-pub(super) enum Control {
+#[derive(Debug)]
+pub(super) struct WaitingControl {
+    /// Where the user was when it was said: it goes to nobody else.
+    session: SessionId,
+    control: Control,
+}
+
+enum Control {
     StartSmp { secret: Zeroizing<Vec<u8>>, question: Option<Vec<u8>> },
     RespondSmp { secret: Zeroizing<Vec<u8>> },
     AbortSmp,
@@ -94,10 +104,8 @@ impl Conversation {
 
     fn control(&mut self, control: Control, now: Timestamp, rng: &mut dyn CryptoRng) -> Result<(), ControlError> {
         let session = self.control_session().ok_or(ControlError::NoSession)?;
-        if self.controls.is_empty() && !self.at_threshold(session) {
-            self.run_control(session, &control, now, rng)?;
-        } else {
-            self.controls.push_back(control);
+        if !self.controls.is_empty() || !self.try_control(session, &control, now, rng)? {
+            self.controls.push_back(WaitingControl { session, control });
             self.emit(Event::Paused { queued: self.waiting() + self.controls.len(), reason: Hold::Threshold });
         }
         self.finish_turn(now, rng);
@@ -105,11 +113,51 @@ impl Conversation {
     }
 
     pub(super) fn flush_controls(&mut self, now: Timestamp, rng: &mut dyn CryptoRng) {
-        while let Some(session) = self.control_session().filter(|session| !self.at_threshold(*session)) {
-            let Some(control) = self.controls.pop_front() else { return };
+        while let Some(waiting) = self.controls.pop_front() {
+            let Some(session) = self.session_with(waiting.session.fingerprint) else {
+                self.give_up_control(&waiting);
+                continue;
+            };
             // What no longer makes sense is dropped; SMP tells of itself.
-            let _ = self.run_control(session, &control, now, rng);
+            if self.try_control(session, &waiting.control, now, rng) == Ok(false) {
+                return self.controls.push_front(waiting);
+            }
         }
+    }
+
+    /// There is no session any more that it could go to. Nothing else shall wait behind it.
+    fn give_up_control(&mut self, waiting: &WaitingControl) {
+        match waiting.control {
+            Control::StartSmp { .. } | Control::RespondSmp { .. } => {
+                self.emit(Event::Smp { session: waiting.session, event: SmpEvent::Aborted });
+            }
+            Control::AbortSmp | Control::ExtraKey { .. } => {}
+        }
+    }
+
+    /// `false` if the key may not be used as often as it takes: a restart of SMP takes two messages.
+    fn try_control(
+        &mut self,
+        session: SessionId,
+        control: &Control,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<bool, ControlError> {
+        if self.at_threshold(session) {
+            return Ok(false);
+        }
+        match self.run_control(session, control, now, rng) {
+            Ok(()) => Ok(true),
+            Err(ControlError::Smp(SmpSendError::Send(SendError::Seal(SealError::KeyExhausted { .. })))) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the owner of a key was heard last, if we can write there.
+    fn session_with(&self, fingerprint: Fingerprint) -> Option<SessionId> {
+        let last_heard = |view: &SessionView| view.last_verified.unwrap_or(view.established);
+        let of_key = self.peer.sessions().filter(|view| view.id.fingerprint == fingerprint);
+        of_key.max_by_key(last_heard).filter(|view| view.encrypted && !self.quarantined).map(|view| view.id)
     }
 
     fn control_session(&self) -> Option<SessionId> {
@@ -155,15 +203,11 @@ impl Conversation {
 
     pub(super) fn take_smp(&mut self, session: SessionId, event: SmpEvent, trust: Option<bool>) {
         self.touch();
-        let level = match trust {
-            Some(true) => Some(TrustLevel::Smp),
-            Some(false) => Some(TrustLevel::Unverified),
-            None => None,
-        };
-        if let Some(level) = level
+        if let Some(equal) = trust
             && let Some(known) = self.trust.iter_mut().find(|known| known.fingerprint == session.fingerprint)
         {
-            known.level = level;
+            // A success takes nothing from a key that the user has compared.
+            known.level = if equal { known.level.max(TrustLevel::Smp) } else { TrustLevel::Unverified };
         }
         match event {
             SmpEvent::Success => self.put_in_inbox(InboxKind::SmpResult { session, equal: true }),

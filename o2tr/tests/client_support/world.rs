@@ -145,6 +145,7 @@ impl Running {
                     self.seen.pop_front();
                 }
                 self.seen.push_back(format!("{event:?}"));
+                self.is_caught_up |= matches!(event, ClientEvent::CaughtUp);
                 event
             }
             Ok(None) => panic!("the client has stopped"),
@@ -176,10 +177,9 @@ impl Running {
 
     /// Waits until what was at the server has been read: from then on, what is sent comes live.
     pub(crate) async fn caught_up(&mut self) {
-        if core::mem::replace(&mut self.is_caught_up, true) {
-            return;
+        while !self.is_caught_up {
+            self.event().await;
         }
-        self.wait_outside(|event| matches!(event, ClientEvent::CaughtUp).then_some(())).await;
     }
 
     /// The next text, from whom and which.

@@ -340,6 +340,7 @@ mod tests {
             text: MessageText::new(Vec::new()),
             written: Timestamp::default(),
             address: Some(session(1).fingerprint),
+            private: true,
             state: TextState::InFlight(flight),
             again: false,
         };

@@ -299,6 +299,7 @@ impl Pair {
         self.fuse = None;
         trace(|| format!("{side} dies"));
         self.ends[side].stored = self.ends[side].commits > 0;
+        self.ends[side].watch.cause = 0;
         // Events that only told what became of a text are lost with the process.
         self.ends[side].watch.strict = false;
         self.restart(side);

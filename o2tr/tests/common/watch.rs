@@ -142,7 +142,9 @@ impl Watch {
         let kept = record.and_then(|record| record.kept);
         if kept.is_some_and(|kept| kept.auto) {
             self.automatic += 1;
-            self.depth.entry(line.to_vec()).or_insert(self.cause + 1);
+            // Where something that is no automatic message was read under the peer's key, the answer is to that.
+            let wanted = row.sessions.iter().any(|session| session.reading.wanted);
+            self.depth.entry(line.to_vec()).or_insert(if wanted { 1 } else { self.cause + 1 });
         }
         let Some(message) = bytes.as_ref().and_then(|bytes| DataMessage::parse(bytes).ok()) else { return Ok(()) };
         for key in message.old_mac_keys.chunks_exact(20) {

@@ -34,7 +34,9 @@ impl Peer {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), SmpSendError> {
-        self.check_smp_sendable(id)?;
+        // A restart sends an abort before.
+        let running = self.session(id).and_then(|session| session.live()).is_some_and(|live| live.smp.is_running());
+        self.check_smp_sendable(id, if running { 2 } else { 1 })?;
         let started = self
             .with_smp(id, |smp, context| smp.start(secret, question, context, rng))
             .ok_or(SendError::NoSession)??;
@@ -56,7 +58,7 @@ impl Peer {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), SmpSendError> {
-        self.check_smp_sendable(id)?;
+        self.check_smp_sendable(id, 1)?;
         let message =
             self.with_smp(id, |smp, context| smp.respond(secret, context, rng)).ok_or(SendError::NoSession)??;
         self.send_smp(id, &message, now);
@@ -68,16 +70,15 @@ impl Peer {
     /// # Errors
     /// See [`SendError`].
     pub fn abort_smp(&mut self, id: SessionId, now: Timestamp) -> Result<(), SendError> {
-        self.check_smp_sendable(id)?;
+        self.check_smp_sendable(id, 1)?;
         let message = self.with_smp(id, |smp, _| smp.abort()).ok_or(SendError::NoSession)?;
         self.send_smp(id, &message, now);
         Ok(())
     }
 
-    /// Before SMP advances: can its message leave at all? The two messages of a restart count as two.
-    fn check_smp_sendable(&self, id: SessionId) -> Result<(), SendError> {
+    /// Before SMP advances: can its messages leave at all?
+    fn check_smp_sendable(&self, id: SessionId, needed: u32) -> Result<(), SendError> {
         let live = self.session(id).and_then(|session| session.live()).ok_or(SendError::NoSession)?;
-        let needed = if live.smp.is_running() { 2 } else { 1 };
         Ok(live.ring.check_uses(needed, self.settings.key_limit)?)
     }
 

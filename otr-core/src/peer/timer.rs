@@ -41,7 +41,7 @@ impl Peer {
                 self.repeat_exchange(instance);
             }
             let exchange = self.contact(instance).map_or(Exchange::None, |contact| contact.exchange.clone());
-            let next = self.next_retry(&exchange, retry.attempt + 1, now, rng);
+            let next = self.next_retry(&exchange, retry.attempt.saturating_add(1), now, rng);
             if let Some(contact) = self.contact_mut(instance, now) {
                 contact.retry = next;
             }

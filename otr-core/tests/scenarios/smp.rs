@@ -2,7 +2,7 @@
 
 use otr_core::smp::SmpEvent;
 use otr_core::wire::{DataFlags, Tlv, tlv_type};
-use otr_core::{Settings, State};
+use otr_core::{SealError, SendError, Settings, SmpSendError, State};
 
 use crate::pair::{Alice, Bob, Pair, Side, quiet};
 
@@ -166,4 +166,19 @@ fn an_answer_that_may_not_leave_ends_the_run_at_the_end_of_its_events() {
     assert_eq!(pair.end(Alice).smp_events(), [SmpEvent::InProgress, SmpEvent::Aborted]);
     assert!(!pair.end(Alice).view().smp_running);
     assert!(pair.end(Alice).wire.is_empty());
+}
+
+#[test]
+fn an_answer_and_an_abort_need_one_use_of_a_key_and_a_restart_needs_two() {
+    let limited = Settings { key_limit: Some(1), ..quiet() };
+    let mut pair = Pair::private(90, limited);
+    let (alice, bob) = (pair.end(Alice).id(), pair.end(Bob).id());
+    pair.act(Alice, |peer, now, rng| peer.start_smp(alice, b"secret", None, now, rng)).unwrap();
+    assert!(pair.deliver(Alice));
+    let restarted = pair.act(Bob, |peer, now, rng| peer.start_smp(bob, b"secret", None, now, rng));
+    assert!(matches!(restarted, Err(SmpSendError::Send(SendError::Seal(SealError::KeyExhausted { uses: 0 })))));
+    let before = pair.end(Bob).peer.snapshot();
+    pair.act(Bob, |peer, now, rng| peer.respond_smp(bob, b"secret", now, rng)).unwrap();
+    pair.restore(Bob, before, None);
+    pair.act(Bob, |peer, now, _| peer.abort_smp(bob, now)).unwrap();
 }
