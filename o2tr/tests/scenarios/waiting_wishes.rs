@@ -1,14 +1,6 @@
 //! SMP at the threshold: a wish waits for the key that it was meant for, and nothing waits behind one that has none.
 
-<<<<<<< HEAD:o2tr/tests/scenarios/waiting_wishes.rs
 use crate::common::{End, Pair};
-=======
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{End, Pair};
->>>>>>> audit:o2tr/tests/waiting_wishes.rs
 use o2tr::conversation::{Event, Hold, Output};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
