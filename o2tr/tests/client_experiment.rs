@@ -44,7 +44,7 @@ async fn read_some(running: &mut Running, read: &mut Read, rng: &mut ChaCha20Rng
         note(read, &event);
         if let ClientEvent::Conversation { peer, event } = &event
             && let Some(id) = event.id()
-            && rng.next_u32() % 4 != 0
+            && !rng.next_u32().is_multiple_of(4)
         {
             running.client.acknowledge(peer, id).await.unwrap();
         }
