@@ -188,14 +188,14 @@ impl Conversation {
             })
             .collect();
         // `kept_of` knows the newest use of a key only: earlier lines under the same key count backwards from it.
-        let mut behind: Vec<((SessionId, (u32, u32)), u32)> = Vec::new();
+        let mut behind: Vec<((u32, u32), u32)> = Vec::new();
         for kept in outputs.iter_mut().rev().filter_map(|(_, kept)| kept.as_mut()) {
-            match behind.iter_mut().find(|(key, _)| *key == (kept.session, kept.keyids)) {
+            match behind.iter_mut().find(|(keyids, _)| *keyids == kept.keyids) {
                 Some((_, count)) => {
                     kept.use_number = kept.use_number.saturating_sub(*count);
                     *count += 1;
                 }
-                None => behind.push(((kept.session, kept.keyids), 1)),
+                None => behind.push((kept.keyids, 1)),
             }
         }
         outputs
