@@ -17,6 +17,7 @@ use crate::args::{Arguments, Task};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    leave_no_core();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(refusal) => {
@@ -46,4 +47,11 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Completions { shell } => documents::completions(shell),
         Task::Man { directory } => documents::manual(&directory),
     }
+}
+
+/// A crash must not write keys to the disk.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Lowering a limit is always allowed; where there is no such limit, there is nothing to lower.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
