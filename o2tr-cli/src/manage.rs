@@ -34,7 +34,11 @@ fn open(arguments: &StateArguments) -> Result<State, Failure> {
 fn opening<'a>(arguments: &'a StateArguments, directory: &'a Path) -> Opening<'a> {
     Opening {
         directory,
-        passphrase: Passphrase::or(arguments.passphrase_file.as_deref(), Passphrase::Ask),
+        passphrase: Passphrase::or(
+            arguments.passphrase_file.as_deref(),
+            arguments.passphrase_command.as_deref(),
+            Passphrase::Ask,
+        ),
         files: Files { key: arguments.libotr_key.as_deref(), instance: None },
     }
 }

@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 pub(crate) use self::identity::{Source, ephemeral};
 pub(crate) use self::libotr::Files;
 pub(crate) use self::private_file::{destroy, remove_secret, write_new};
-pub(crate) use self::unlock::{KEY_FILE, Passphrase, read_passphrase};
+pub(crate) use self::unlock::{KEY_FILE, Passphrase, passphrase_of, read_passphrase};
 pub(crate) use self::vault::Backend;
 use self::vault::{Vault, VaultOptions};
 use crate::failure::Failure;

@@ -175,6 +175,17 @@ fn what_opens_the_store_can_be_changed_and_the_old_opens_nothing() {
     assert_eq!(process.ready().text("state"), Some("encrypted"));
     process.quit().unwrap();
 
+    // A command prints it: this is how a keyring is asked.
+    let prints = format!("cat '{passphrase}'");
+    assert_eq!(json_of(&state, &["keys", "show", "--passphrase-command", &prints]), before);
+    assert!(fails(&state, &["keys", "show", "--passphrase-command", "exit 7"], 2).contains("failed"));
+    fails(&state, &["keys", "show", "--passphrase-command", "echo wrong"], 3);
+    let mut command = alice.command();
+    PipeProcess::spawn("alice", command.args(["--passphrase-command", &prints])).unwrap().quit().unwrap();
+    on(&state, &["passphrase", "--new-passphrase-command", "echo battery staple", "--passphrase-file", passphrase]);
+    fails(&state, &["keys", "show", "--passphrase-file", passphrase], 3);
+    fs::write(passphrase, "battery staple\n").unwrap();
+
     on(&state, &["passphrase", "--key-file", "--passphrase-file", passphrase]);
     assert_eq!(json_of(&state, &["keys", "show"]), before);
     fails(&state, &["keys", "show", "--passphrase-file", passphrase], 3);

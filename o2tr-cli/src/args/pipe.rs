@@ -37,6 +37,9 @@ pub(crate) struct PipeArguments {
     /// A file with the passphrase of the store; without it the store has a key file
     #[arg(long, value_name = "FILE", conflicts_with = "memory")]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// A command that prints the passphrase, run by `sh`: a keyring's, or a password manager's
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["memory", "passphrase_file"])]
+    pub(crate) passphrase_command: Option<String>,
     /// Use the key in this libotr file instead of the one in the state directory; made when it is not there
     #[arg(long, value_name = "FILE")]
     pub(crate) libotr_key: Option<PathBuf>,

@@ -16,6 +16,9 @@ pub(crate) struct StateArguments {
     /// A file with the passphrase of the store; without it a terminal is asked if need be
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// A command that prints the passphrase, run by `sh`: a keyring's, or a password manager's
+    #[arg(long, value_name = "COMMAND", global = true, conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_command: Option<String>,
     /// The libotr file with the account's key, if it is not in the state directory
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) libotr_key: Option<PathBuf>,
@@ -152,6 +155,9 @@ pub(crate) struct PassphraseArguments {
     /// A file with the new passphrase; without it a terminal is asked
     #[arg(long, value_name = "FILE", group = "new")]
     pub(crate) new_passphrase_file: Option<PathBuf>,
+    /// A command that prints the new passphrase
+    #[arg(long, value_name = "COMMAND", group = "new")]
+    pub(crate) new_passphrase_command: Option<String>,
     /// No passphrase any more: a key file in the state directory opens the store
     #[arg(long, group = "new")]
     pub(crate) key_file: bool,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{directory, open};
 use crate::args::PassphraseArguments;
 use crate::failure::Failure;
-use crate::state::{KEY_FILE, read_passphrase, remove_secret};
+use crate::state::{KEY_FILE, passphrase_of, read_passphrase, remove_secret};
 
 /// Runs it. Rows and keys stay as they are: only the key that wraps them is wrapped anew.
 ///
@@ -22,9 +22,10 @@ pub(crate) fn run(arguments: &PassphraseArguments) -> Result<(), Failure> {
         state.change_unlock(&Unlock::KeyFile(key_file))?;
         return state.close();
     }
-    let passphrase = match &arguments.new_passphrase_file {
-        Some(file) => read_passphrase(file)?,
-        None => ask()?,
+    let passphrase = match (&arguments.new_passphrase_file, &arguments.new_passphrase_command) {
+        (Some(file), _) => read_passphrase(file)?,
+        (None, Some(command)) => passphrase_of(command)?,
+        (None, None) => ask()?,
     };
     state.change_unlock(&Unlock::Passphrase(passphrase, KdfCost::DEFAULT))?;
     state.close()?;

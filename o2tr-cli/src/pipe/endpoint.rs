@@ -71,7 +71,11 @@ impl Endpoint {
                 (None, identity, conversation, None)
             }
             Some(directory) => {
-                let passphrase = Passphrase::or(arguments.passphrase_file.as_deref(), Passphrase::None);
+                let passphrase = Passphrase::or(
+                    arguments.passphrase_file.as_deref(),
+                    arguments.passphrase_command.as_deref(),
+                    Passphrase::None,
+                );
                 let opening = Opening { directory, passphrase, files };
                 let creation = Creation { account: &arguments.name, backend: arguments.store, key: None };
                 let mut state = State::open_or_create(&opening, &creation, Some(&arguments.peer), &mut rng)?;

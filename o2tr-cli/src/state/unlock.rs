@@ -1,7 +1,8 @@
-//! What opens the store: a passphrase from a file, or the key file beside it.
+//! What opens the store: a passphrase from a file, from a program such as a keyring's, or the key file beside it.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use o2tr_ekm::{KdfCost, Unlock};
 use zeroize::Zeroizing;
@@ -19,6 +20,8 @@ pub(crate) const KEY_FILE: &str = "key";
 pub(crate) enum Passphrase<'a> {
     /// From this file.
     File(&'a Path),
+    /// From what this command prints: the way to the system's keyring and to password managers.
+    Command(&'a str),
     /// There is none: the store has a key file.
     None,
     /// From the user at the terminal, if the store has one.
@@ -26,9 +29,9 @@ pub(crate) enum Passphrase<'a> {
 }
 
 impl<'a> Passphrase<'a> {
-    /// From a file if there is one, else as `otherwise` says.
-    pub(crate) fn or(file: Option<&'a Path>, otherwise: Self) -> Self {
-        file.map_or(otherwise, Self::File)
+    /// From a file or a command if one is given, else as `otherwise` says.
+    pub(crate) fn or(file: Option<&'a Path>, command: Option<&'a str>, otherwise: Self) -> Self {
+        file.map(Self::File).or(command.map(Self::Command)).unwrap_or(otherwise)
     }
 
     pub(super) fn may_be_asked(self) -> bool {
@@ -39,6 +42,7 @@ impl<'a> Passphrase<'a> {
     pub(super) fn unlock(self, directory: &Path) -> Result<Unlock, Failure> {
         match self {
             Self::File(file) => Ok(Unlock::Passphrase(read_passphrase(file)?, KdfCost::DEFAULT)),
+            Self::Command(command) => Ok(Unlock::Passphrase(passphrase_of(command)?, KdfCost::DEFAULT)),
             Self::None | Self::Ask => Ok(Unlock::KeyFile(directory.join(KEY_FILE))),
         }
     }
@@ -58,18 +62,49 @@ pub(super) fn ask(directory: &Path) -> Result<Unlock, Failure> {
 /// The file cannot be read, is empty, too long or no UTF-8.
 pub(crate) fn read_passphrase(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |error| Failure::file(file, "read the passphrase from", &error);
+    let mut opened = std::fs::File::open(file).map_err(failed)?;
+    let bytes = read_bounded(&mut opened).map_err(failed)?;
+    as_passphrase(&bytes, &format!("in {}", file.display()))
+}
+
+/// Runs a command by the shell and takes what it prints; what it says on standard error reaches the user.
+///
+/// # Errors
+/// The command cannot be run or fails, or prints no passphrase.
+pub(crate) fn passphrase_of(command: &str) -> Result<Zeroizing<String>, Failure> {
+    let failed = |error| Failure::usage(format!("the passphrase command cannot be run: {error}"));
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .map_err(failed)?;
+    let bytes = match child.stdout.take() {
+        Some(mut stdout) => read_bounded(&mut stdout).map_err(failed)?,
+        None => Zeroizing::new(Vec::new()),
+    };
+    let status = child.wait().map_err(failed)?;
+    if !status.success() {
+        return Err(Failure::usage(format!("the passphrase command failed ({status}). Nothing was changed.")));
+    }
+    as_passphrase(&bytes, "that the command prints")
+}
+
+fn read_bounded(from: &mut dyn std::io::Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_PASSPHRASE as usize + 1));
-    let opened = std::fs::File::open(file).map_err(failed)?;
-    opened.take(MAX_PASSPHRASE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::usage(format!("the passphrase in {} is not UTF-8", file.display())))?;
+    from.take(MAX_PASSPHRASE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes without a line break at their end. `place` completes "the passphrase ...".
+fn as_passphrase(bytes: &[u8], place: &str) -> Result<Zeroizing<String>, Failure> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| Failure::usage(format!("the passphrase {place} is not UTF-8")))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() || bytes.len() as u64 > MAX_PASSPHRASE {
-        return Err(Failure::usage(format!(
-            "the passphrase in {} must have between 1 and {MAX_PASSPHRASE} bytes",
-            file.display()
-        )));
+        return Err(Failure::usage(format!("the passphrase {place} must have between 1 and {MAX_PASSPHRASE} bytes")));
     }
     Ok(Zeroizing::new(text.to_owned()))
 }
