@@ -56,7 +56,7 @@ fn code(refused: &Ended) -> &str {
 }
 
 #[test]
-fn a_second_process_is_refused_and_told_who_is_first() {
+fn s39_a_second_process_is_refused_and_told_who_is_first() {
     let end = Endpoint::new("alice", "bob", &[]);
     let first = end.start();
     let refused = end.refusal();
@@ -330,7 +330,7 @@ fn an_identity_in_libotr_files_is_used_and_its_loss_is_told() {
 }
 
 #[test]
-fn old_rows_beside_new_keys_begin_anew_and_nothing_leaves_in_clear() {
+fn s02_old_rows_beside_new_keys_begin_anew_and_nothing_leaves_in_clear() {
     for name in ["rows.sqlite", "cells"] {
         let (ends, mut relay) = pair(&["--policy", "v3"]);
         begin(&mut relay);

@@ -23,7 +23,7 @@ fn keys_of_files(media: &Simulated) -> BTreeSet<Vec<u8>> {
 }
 
 #[test]
-fn files_survive_a_crash_at_every_write() {
+fn s38_files_survive_a_crash_at_every_write() {
     crash_at_every_write(&files, &keys_of_files);
 }
 
@@ -46,7 +46,7 @@ fn keys_of_database(media: &Simulated) -> BTreeSet<Vec<u8>> {
 }
 
 #[test]
-fn cells_beside_a_database_survive_a_crash_at_every_write() {
+fn s38_cells_beside_a_database_survive_a_crash_at_every_write() {
     crash_at_every_write(&database, &keys_of_database);
 }
 

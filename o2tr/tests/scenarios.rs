@@ -6,9 +6,9 @@
 //! | story | where |
 //! |---|---|
 //! | 1 copied store, revealed key, forged `next_dh` | `quarantine`; detection: `o2tr-ekm/tests/copied_and_restored_stores.rs` |
-//! | 2 database restored across a rotation | `o2tr-ekm/tests/copied_and_restored_stores.rs` |
+//! | 2 database restored across a rotation | `o2tr-cli/tests/state_directory.rs`; `o2tr-ekm/tests/copied_and_restored_stores.rs` |
 //! | 3, 4, 5 restored and cloned states | `quarantine` |
-//! | 6 leaps differ | the client draws them; `quarantine` for what they are good for |
+//! | 6 leaps differ | `o2tr/src/client/random.rs` draws them; `quarantine` for what they are good for |
 //! | 7, 22 to 26, 30, 40 restarts and AKEs | `restart` |
 //! | 8, 33, 34 time | `time` |
 //! | 9, 27, 31, 32, 35, 37 hostile or plain peers | `hostile`, `legacy` |
@@ -16,7 +16,8 @@
 //! | 13 to 15, 36 overtaken messages | `retained` |
 //! | 16 to 21 the threshold | `threshold` |
 //! | 28, 29 acknowledgements | `acknowledgements` |
-//! | 38, 39 every cell write, second process | `o2tr-ekm/tests/crash_at_every_write.rs`, `contract.rs`, `process_kill.rs` |
+//! | 38 every cell write | `o2tr-ekm/tests/crash_at_every_write.rs` |
+//! | 39 second process | `o2tr-cli/tests/state_directory.rs`; `o2tr-ekm/tests/process_kill.rs` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

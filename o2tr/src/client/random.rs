@@ -47,4 +47,12 @@ mod tests {
         };
         assert_ne!(draw(), draw());
     }
+
+    #[test]
+    fn s06_two_restores_leap_differently() {
+        let leap = || otr_core::Leap::random(Random::start().unwrap().fresh()).get();
+        let (first, second) = (leap(), leap());
+        assert_ne!(first, second);
+        assert!((1..=otr_core::Leap::MAX).contains(&first) && (1..=otr_core::Leap::MAX).contains(&second));
+    }
 }
