@@ -80,7 +80,10 @@ impl State {
     pub(crate) fn open(opening: &Opening<'_>, rng: &mut dyn CryptoRng) -> Result<Self, Failure> {
         let Opening { directory, files, .. } = *opening;
         if !directory.is_dir() {
-            return Err(Failure::usage(format!("there is no state directory {}", directory.display())));
+            return Err(Failure::usage(format!(
+                "there is no state directory {}. Nothing was made; `o2tr keys new` and `o2tr pipe` make one",
+                directory.display()
+            )));
         }
         let options = VaultOptions { backend: None, create: false, required: vec![identity::row()] };
         let mut vault = Vault::open(opening, &options)?;
