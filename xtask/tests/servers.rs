@@ -101,6 +101,40 @@ fn the_mechanisms_are_those_ordered() {
 }
 
 #[test]
+fn a_lost_stream_is_resumed_with_what_came_meanwhile() {
+    on_both(&Setup::default(), |server| {
+        let mut alice = Raw::login(&server, "alice", "one").unwrap();
+        alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/><presence/>").unwrap();
+        let enabled = alice.wait_for(|stanza| stanza.starts_with("<enabled")).unwrap();
+        let id = enabled.split(['\'', '"']).skip_while(|part| !part.ends_with(" id=")).nth(1).unwrap();
+        // Its presence comes back: from now on it is there.
+        alice.wait_for(|stanza| stanza.starts_with("<presence")).unwrap();
+        alice.kill().unwrap();
+        let mut bob = Raw::login(&server, "bob", "two").unwrap();
+        bob.send(&message("alice@localhost", "meanwhile")).unwrap();
+        let mut again = Raw::authenticate(&server, "alice").unwrap();
+        again.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>")).unwrap();
+        again.wait_for(|stanza| stanza.starts_with("<resumed")).unwrap();
+        again.wait_for(|stanza| stanza.contains("<body>meanwhile</body>")).unwrap();
+    });
+}
+
+#[test]
+fn after_the_time_ordered_a_lost_stream_is_given_up() {
+    on_both(&Setup { resumption: 1, ..Setup::default() }, |server| {
+        let mut bob = Raw::login(&server, "bob", "two").unwrap();
+        bob.send("<presence/>").unwrap();
+        let mut alice = Raw::login(&server, "alice", "one").unwrap();
+        alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/><presence/>").unwrap();
+        let is_alice = |stanza: &str| stanza.starts_with("<presence") && stanza.contains("alice@localhost/one");
+        bob.wait_for(is_alice).unwrap();
+        alice.kill().unwrap();
+        let gone = bob.wait_for(is_alice).unwrap();
+        assert!(gone.contains("unavailable"), "{gone}");
+    });
+}
+
+#[test]
 fn bad_certificates_are_bad() {
     for (certificate, reason) in [
         (Certificate::Expired, "certificate has expired"),
