@@ -46,7 +46,9 @@ impl Terminal {
         command.arg("-S").arg(&socket).args(["-f", "/dev/null", "-D"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).env("LANG", "C.UTF-8");
         let tmux = Guard::spawn("tmux", command)?;
-        wait_until("tmux", PATIENCE, || Ok(socket.exists().then_some(())))?;
+        // A screen that stays when its program has ended tells why. The socket is there before anybody listens to it.
+        let options = ["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status", "off"];
+        wait_until("tmux", PATIENCE, || Ok(tmux_says(&socket, &options).ok()))?;
         let (columns, lines) = inside.size;
         let mut arguments = vec!["new-session".to_owned(), "-d".to_owned()];
         arguments.extend(["-x".to_owned(), columns.to_string(), "-y".to_owned(), lines.to_string()]);
@@ -59,8 +61,6 @@ impl Terminal {
         arguments.push(inside.program.display().to_string());
         arguments.extend(inside.arguments.iter().map(|&argument| argument.to_owned()));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        // A screen that stays when its program has ended tells why.
-        tmux_says(&socket, &["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status", "off"])?;
         tmux_says(&socket, &arguments)?;
         let program = tmux_says(&socket, &["display-message", "-p", "#{pane_pid}"])?;
         let program = program.trim().parse().with_context(|| format!("{program:?} is no process id"))?;
