@@ -1,7 +1,5 @@
 //! The login: which SASL mechanism, and its exchange (RFC 6120, section 6).
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::SinkExt;
@@ -45,18 +43,18 @@ impl Choice {
         let announced = features.sasl_cb.as_ref().map(|announced| announced.types.as_slice()).unwrap_or_default();
         let hashes = [Hash::Sha256, Hash::Sha1];
         if let Some(bound) = bound(announced, bindings) {
-            if let Some(hash) = hashes.into_iter().find(|hash| offers(offered, &name(*hash, true))) {
+            if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, true))) {
                 return Ok(Self::Scram(hash, bound));
             }
         }
-        if let Some(hash) = hashes.into_iter().find(|hash| offers(offered, &name(*hash, false))) {
+        if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, false))) {
             let could = bindings.exporter.is_some() || bindings.end_point.is_some();
             let offers_some = !announced.is_empty() || offered.iter().any(|mechanism| mechanism.ends_with("-PLUS"));
             // RFC 5802, section 6; XEP-0440, section 3.
             let gs2 = if could && !offers_some { Gs2::NotOffered } else { Gs2::Cannot };
             return Ok(Self::Scram(hash, gs2));
         }
-        let plain = allow_plain && offers(offered, "PLAIN");
+        let plain = allow_plain && offered.contains("PLAIN");
         if plain { Ok(Self::Plain) } else { Err(OfflineReason::Mechanism.into()) }
     }
 
@@ -74,10 +72,6 @@ impl Choice {
 fn name(hash: Hash, plus: bool) -> String {
     let gs2 = if plus { Gs2::Bound { kind: "", data: Vec::new() } } else { Gs2::Cannot };
     Choice::Scram(hash, gs2).mechanism().to_string()
-}
-
-fn offers(offered: &BTreeSet<String>, mechanism: &str) -> bool {
-    offered.contains(mechanism)
 }
 
 /// A binding that both sides have. The server must have announced it (XEP-0440): guessing wrong looks like a wrong
@@ -170,9 +164,11 @@ async fn begin<Io: AsyncBufRead + AsyncWrite + Unpin>(
     mechanism: Mechanism,
     data: Vec<u8>,
 ) -> Result<(), ConnectError> {
-    let mut auth = Auth { mechanism, data };
-    let sent = send(config, stream, XmppStreamElement::Sasl(Nonza::Auth(auth.clone()))).await;
-    auth.data.zeroize();
+    let mut element = XmppStreamElement::Sasl(Nonza::Auth(Auth { mechanism, data }));
+    let sent = send(config, stream, &element).await;
+    if let XmppStreamElement::Sasl(Nonza::Auth(auth)) = &mut element {
+        auth.data.zeroize();
+    }
     sent
 }
 
@@ -181,15 +177,15 @@ async fn respond<Io: AsyncBufRead + AsyncWrite + Unpin>(
     stream: &mut XmppStream<Metered<Io>>,
     data: Vec<u8>,
 ) -> Result<(), ConnectError> {
-    send(config, stream, XmppStreamElement::Sasl(Nonza::Response(Response { data }))).await
+    send(config, stream, &XmppStreamElement::Sasl(Nonza::Response(Response { data }))).await
 }
 
 async fn send<Io: AsyncBufRead + AsyncWrite + Unpin>(
     config: &Config,
     stream: &mut XmppStream<Metered<Io>>,
-    element: XmppStreamElement,
+    element: &XmppStreamElement,
 ) -> Result<(), ConnectError> {
-    within(config, stream.send(&element)).await?.map_err(|error| of_io(&error))
+    within(config, stream.send(element)).await?.map_err(|error| of_io(&error))
 }
 
 fn of_scram(error: ScramError) -> ConnectError {
@@ -203,4 +199,87 @@ fn of_scram(error: ScramError) -> ConnectError {
 /// SASLprep (RFC 4013); what it does not allow goes as it is, and the server decides.
 fn prepared(text: &str) -> Zeroizing<String> {
     Zeroizing::new(stringprep::saslprep(text).map_or_else(|_| text.to_owned(), |prepared| prepared.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use xmpp_parsers::sasl_cb::SaslChannelBinding;
+
+    use super::*;
+
+    const EXPORTER: &[u8] = &[1; 32];
+    const END_POINT: &[u8] = &[2; 32];
+
+    fn features(mechanisms: &[&str], announced: Option<&[Type]>) -> StreamFeatures {
+        StreamFeatures {
+            sasl_mechanisms: mechanisms.iter().map(|name| (*name).to_owned()).collect(),
+            sasl_cb: announced.map(|types| SaslChannelBinding { types: types.to_vec() }),
+            ..StreamFeatures::default()
+        }
+    }
+
+    fn both() -> Bindings {
+        Bindings { exporter: Some(EXPORTER.to_vec()), end_point: Some(END_POINT.to_vec()) }
+    }
+
+    fn choose(mechanisms: &[&str], announced: Option<&[Type]>, bindings: &Bindings) -> Choice {
+        Choice::new(&features(mechanisms, announced), bindings, true).unwrap()
+    }
+
+    fn bound(kind: &'static str, data: &[u8]) -> Gs2 {
+        Gs2::Bound { kind, data: data.to_vec() }
+    }
+
+    const ALL: &[&str] =
+        &["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512"];
+
+    #[test]
+    fn the_best_announced_binding_is_used() {
+        let announced = [Type::TlsServerEndPoint, Type::TlsExporter];
+        let exporter = Choice::Scram(Hash::Sha256, bound("tls-exporter", EXPORTER));
+        assert_eq!(choose(ALL, Some(&announced), &both()), exporter);
+        assert_eq!(exporter.mechanism(), Mechanism::ScramSha256Plus);
+        let tls12 = Bindings { exporter: None, ..both() };
+        let end_point = Choice::Scram(Hash::Sha256, bound("tls-server-end-point", END_POINT));
+        assert_eq!(choose(ALL, Some(&announced), &tls12), end_point);
+        assert_eq!(choose(ALL, Some(&announced[..1]), &both()), end_point);
+        let older = &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256"];
+        let sha1 = Choice::Scram(Hash::Sha1, bound("tls-exporter", EXPORTER));
+        assert_eq!(choose(older, Some(&announced), &both()), sha1);
+    }
+
+    #[test]
+    fn a_binding_nobody_announced_is_not_guessed() {
+        let unbound = Choice::Scram(Hash::Sha256, Gs2::Cannot);
+        assert_eq!(choose(ALL, None, &both()), unbound);
+        assert_eq!(choose(ALL, Some(&[Type::TlsUnique]), &both()), unbound);
+        assert_eq!(unbound.mechanism(), Mechanism::ScramSha256);
+    }
+
+    #[test]
+    fn a_server_without_binding_is_told_that_we_could() {
+        let old = &["PLAIN", "SCRAM-SHA-1"];
+        assert_eq!(choose(old, None, &both()), Choice::Scram(Hash::Sha1, Gs2::NotOffered));
+        assert_eq!(choose(old, None, &Bindings::default()), Choice::Scram(Hash::Sha1, Gs2::Cannot));
+        assert_eq!(choose(old, Some(&[Type::TlsUnique]), &both()), Choice::Scram(Hash::Sha1, Gs2::Cannot));
+    }
+
+    #[test]
+    fn plain_is_the_last_resort_and_can_be_forbidden() {
+        let only = features(&["PLAIN", "DIGEST-MD5"], None);
+        assert_eq!(Choice::new(&only, &both(), true).unwrap(), Choice::Plain);
+        for (features, allow_plain) in [(&only, false), (&features(&["EXTERNAL", "ANONYMOUS"], None), true)] {
+            let refused = Choice::new(features, &both(), allow_plain).unwrap_err();
+            assert_eq!((refused.reason(), refused.permanent()), (OfflineReason::Mechanism, true));
+        }
+        let better = features(&["PLAIN", "SCRAM-SHA-1"], None);
+        assert!(matches!(Choice::new(&better, &both(), true).unwrap(), Choice::Scram(..)));
+    }
+
+    #[test]
+    fn passwords_are_prepared() {
+        assert_eq!(*prepared("I\u{ad}X"), "IX");
+        assert_eq!(*prepared("\u{2168}"), "IX");
+        assert_eq!(*prepared("bell\u{7}"), "bell\u{7}");
+    }
 }
