@@ -26,7 +26,7 @@ use xmpp_parsers::stream_error::StreamError;
 
 use crate::archive::Archive;
 use crate::ids::Ids;
-use crate::management::{Inbound, Outbound, Sent};
+use crate::management::{Inbound, Outbound, Sent, copy};
 use crate::stanza::{self, Received};
 use contacts::Contacts;
 use keepalive::Keepalive;
@@ -221,7 +221,7 @@ impl Session {
         self.elements.clear();
         self.events.push_back(TransportEvent::Online { resumed: true });
         self.accepted(sent);
-        self.elements.extend(self.outbound.unacknowledged().cloned().map(XmppStreamElement::Stanza));
+        self.elements.extend(self.outbound.unacknowledged().map(copy).map(XmppStreamElement::Stanza));
         if !self.outbound.is_empty() {
             self.keepalive.sent();
         }
@@ -346,7 +346,7 @@ impl Session {
     /// Queues a stanza for the server. Without counting only what somebody waits for is kept.
     fn push(&mut self, stanza: Stanza, token: Option<SendToken>) {
         if self.managed || token.is_some() {
-            self.outbound.push(stanza.clone(), token);
+            self.outbound.push(copy(&stanza), token);
             self.keepalive.sent();
         }
         self.elements.push_back(XmppStreamElement::Stanza(stanza));
