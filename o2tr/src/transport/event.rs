@@ -59,6 +59,13 @@ pub enum TransportEvent {
         /// Why, and whether it may have arrived nevertheless.
         reason: Refusal,
     },
+    /// A line that the server had taken over came back: it was [accepted](Self::Accepted) and has not arrived.
+    Bounced {
+        /// For whom it was.
+        to: Address,
+        /// Why it came back.
+        reason: Refusal,
+    },
 }
 
 /// A received line with its circumstances.
@@ -134,6 +141,15 @@ pub enum Refusal {
     /// The server forbids it; sending the line again will not help.
     #[error("the server does not allow the message")]
     Forbidden,
+    /// What waits for the peer at its server has no room for more.
+    #[error("the peer's mailbox at the server is full")]
+    MailboxFull,
+    /// The peer's server cannot be reached at present.
+    #[error("the peer's server cannot be reached now")]
+    Unreachable,
+    /// The line holds bytes that the network has no way to carry, such as control characters.
+    #[error("the message holds characters that the network cannot carry")]
+    Unsuitable,
 }
 
 impl Refusal {
