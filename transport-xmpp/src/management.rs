@@ -142,7 +142,11 @@ impl Inbound {
     /// A new stream: earlier ids are void. Returns the archive ids of what was not acknowledged.
     pub(crate) fn restart(&mut self) -> Vec<ArchiveId> {
         self.handled = 0;
-        core::mem::take(&mut self.queue).into_iter().filter(|got| got.open.is_some()).filter_map(|got| got.archive_id).collect()
+        core::mem::take(&mut self.queue)
+            .into_iter()
+            .filter(|got| got.open.is_some())
+            .filter_map(|got| got.archive_id)
+            .collect()
     }
 
     fn advance(&mut self) -> Vec<ArchiveId> {
