@@ -54,6 +54,14 @@ pub enum ClientEvent {
         /// Why.
         reason: Refusal,
     },
+    /// A line that the server had taken came back. What it carried stays in the [outbox](super::Client::outbox) until the
+    /// peer has shown that it read it.
+    Bounced {
+        /// For whom it was.
+        peer: PeerId,
+        /// Why it came back.
+        reason: Refusal,
+    },
     /// A stranger asks for a private conversation; nothing was answered. [`Client::allow`](super::Client::allow) and
     /// [`Client::start`](super::Client::start) answer.
     Stranger {

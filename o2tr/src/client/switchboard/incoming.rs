@@ -29,6 +29,9 @@ impl Switchboard {
             }
             TransportEvent::Accepted { token } => self.answered(token, Ok(())),
             TransportEvent::Refused { token, reason } => self.answered(token, Err(reason)),
+            TransportEvent::Bounced { to, reason } => {
+                self.events.push_back(ClientEvent::Bounced { peer: to.peer, reason });
+            }
         }
     }
 
