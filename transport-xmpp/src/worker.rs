@@ -20,6 +20,7 @@ use crate::connect::{Backoff, Link, random_number};
 use crate::error::{ConnectError, of_io, of_read_error, of_stream_error};
 use crate::mailbox::Outbox;
 use crate::negotiate::{Established, Outcome, establish};
+use crate::position::Keeper;
 use crate::session::{Ended, Session};
 
 /// Events that the application has not read: beyond it the server is not read.
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) outbox: Outbox,
     /// A limit that a server taught us by ending the stream.
     pub(crate) learnt: Option<usize>,
+    /// Remembers how far the archive was read.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// What the application brought about.
@@ -107,6 +110,9 @@ impl Worker {
             self.session.lost(OfflineReason::Closed, None);
         }
         self.pump();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish().await;
+        }
         drop(self.outbox);
         if let Some(reply) = farewell {
             // Whoever waited may have gone.
@@ -149,6 +155,9 @@ impl Worker {
     fn pump(&mut self) {
         while let Some(event) = self.session.poll_event() {
             self.outbox.push(event);
+        }
+        if let (Some(keeper), Some(position)) = (&self.keeper, self.session.archive_position()) {
+            keeper.keep(position);
         }
     }
 
