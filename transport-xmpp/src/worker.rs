@@ -199,15 +199,14 @@ impl Worker {
             let due = closing.as_ref().map_or(due, |(_, until)| due.min(*until));
             let Self { session, commands, outbox, .. } = self;
             let step = tokio::select! {
-                item = poll_fn(|cx| poll_link(&mut link, session, &mut unflushed, reads, cx)) => Step::Link(item),
+                item = poll_fn(|cx| poll_link(&mut link, session, &mut unflushed, reads, cx)) => Step::Link(Box::new(item)),
                 command = commands.recv(), if closing.is_none() => Step::Command(command),
                 () = sleep_until(due), if reads => Step::Time,
                 () = outbox.drained(), if !reads => Step::Drained,
             };
             let now = Instant::now();
             let handled = match step {
-                Step::Link(Ok(element)) => self.take(element, now),
-                Step::Link(Err(error)) => Err(error),
+                Step::Link(item) => item.and_then(|element| self.take(element, now)),
                 Step::Time => self.session.handle_timeout(now).map_err(Fault::Ended),
                 Step::Drained => Ok(()),
                 Step::Command(command) => match self.command(command) {
@@ -311,7 +310,7 @@ fn reason(ended: &Ended) -> ConnectError {
 }
 
 enum Step {
-    Link(Result<FallibleStreamElement, Fault>),
+    Link(Box<Result<FallibleStreamElement, Fault>>),
     Command(Option<Command>),
     Time,
     Drained,
@@ -334,17 +333,19 @@ fn poll_link(
     if let Err(error) = poll_write(link, session, unflushed, cx) {
         return Poll::Ready(Err(Fault::Io(error)));
     }
-    while reads {
-        match Pin::new(&mut *link).poll_next(cx) {
-            Poll::Pending => break,
-            Poll::Ready(Some(Ok(element))) => return Poll::Ready(Ok(element)),
-            // The session has a clock of its own.
-            Poll::Ready(Some(Err(ReadError::SoftTimeout))) => {}
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Fault::Read(error))),
-            Poll::Ready(None) => return Poll::Ready(Err(Fault::Io(io::ErrorKind::UnexpectedEof.into()))),
-        }
+    if !reads {
+        return Poll::Pending;
     }
-    Poll::Pending
+    loop {
+        return match Pin::new(&mut *link).poll_next(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(element))) => Poll::Ready(Ok(element)),
+            // The session has a clock of its own.
+            Poll::Ready(Some(Err(ReadError::SoftTimeout))) => continue,
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(Fault::Read(error))),
+            Poll::Ready(None) => Poll::Ready(Err(Fault::Io(io::ErrorKind::UnexpectedEof.into()))),
+        };
+    }
 }
 
 /// Writes as much as the connection takes. True when nothing is left.

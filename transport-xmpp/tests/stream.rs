@@ -299,40 +299,6 @@ async fn the_archive_is_read_on_by_the_next_run_on_ejabberd() {
     the_archive_is_read_on_by_the_next_run(Kind::Ejabberd).await;
 }
 
-/// A line to nobody is refused, or comes back after the server has taken it: once, either way.
-async fn nobody_there(kind: Kind) {
-    let Some(server) = start(kind, Setup::default()) else { return };
-    let mut alice = Device::available(config(&server, "alice", "desk", None)).await;
-    let nobody = bare(&server, "nobody");
-    let token = alice.send(&nobody, "hello?").await;
-    let reason = alice
-        .event(|event| match event {
-            TransportEvent::Refused { token: refused, reason } if *refused == token => Some(*reason),
-            TransportEvent::Bounced { to, reason } if *to == nobody => Some(*reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, Refusal::Undeliverable);
-    alice.send_accepted(&bare(&server, "bob"), "hello").await;
-    alice.quiet(QUIET).await;
-    assert!(
-        !alice
-            .others
-            .iter()
-            .any(|event| matches!(event, TransportEvent::Bounced { .. } | TransportEvent::Refused { .. }))
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_on_prosody() {
-    nobody_there(Kind::Prosody).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_on_ejabberd() {
-    nobody_there(Kind::Ejabberd).await;
-}
-
 /// A receipt leaves when the text has been read, not when it arrived.
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_come_after_reading() {
