@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod constant_time;
 mod driver;
 mod provision;
 mod shell;
@@ -57,6 +58,20 @@ enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Measure whether the time of operations depends on their secrets
+    ///
+    /// Each operation runs with special and with random secrets in random order; a t-test compares the times. Fails when
+    /// one leaks, and when a leak that is planted is not found. Longer runs see smaller leaks.
+    ConstantTime {
+        /// Seconds for each operation
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Only operations whose names contain one of these
+        operations: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     Provision {
         /// Only say what is missing; fails when something is
@@ -103,6 +118,9 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(&Workspace::load()?),
         Task::Bench { what: Bench::Peers { rounds, only, json } } => {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
+        }
+        Task::ConstantTime { seconds, json, operations } => {
+            constant_time::run(&Workspace::load()?, seconds, json, &operations)
         }
         Task::Provision { check: true } => provision::check(),
         Task::Provision { check: false } => provision::install(),
