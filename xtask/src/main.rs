@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod constant_time;
 mod driver;
+mod fuzz;
 mod provision;
 mod shell;
 mod test;
@@ -72,6 +73,19 @@ enum Task {
         /// Only operations whose names contain one of these
         operations: Vec<String>,
     },
+    /// Fuzz, with the nightly compiler and cargo-fuzz
+    ///
+    /// All targets in turn, those beside libotr included. The corpus stays in fuzz/corpus, findings in fuzz/artifacts.
+    Fuzz {
+        /// Minutes for all targets together
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Only targets whose names contain one of these
+        targets: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     Provision {
         /// Only say what is missing; fails when something is
@@ -121,6 +135,10 @@ fn run(task: Task) -> Result<()> {
         }
         Task::ConstantTime { seconds, json, operations } => {
             constant_time::run(&Workspace::load()?, seconds, json, &operations)
+        }
+        Task::Fuzz { minutes, json, targets } => {
+            let time = std::time::Duration::from_secs(60 * u64::from(minutes));
+            fuzz::run(&Workspace::load()?, &fuzz::Options { time, targets, json })
         }
         Task::Provision { check: true } => provision::check(),
         Task::Provision { check: false } => provision::install(),
