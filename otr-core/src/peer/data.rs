@@ -82,7 +82,7 @@ impl Peer {
             contact.last_heard = now;
             contact.last_signature = None;
         }
-        self.outputs.extend(retired.into_iter().map(Output::Retired));
+        self.outputs.extend(retired.into_iter().map(Box::new).map(Output::Retired));
         if let Some(gap) = gap {
             self.emit(Event::GapClosed { session: id, gap });
         }
