@@ -133,19 +133,22 @@ impl Switchboard {
 
     /// What was done last is durable, and all that follows from it is out.
     fn finish(&mut self, slot: &mut Slot) {
-        let Some(work) = slot.current.take() else { return };
-        slot.failures = 0;
-        match work {
-            Work::Transmitted(_) | Work::Forget(_) => {}
-            Work::Delivery { origin: Origin::Transport(id), .. } => {
-                self.requests.push_back(Request::Acknowledge(id));
-            }
-            Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
-            Work::Wish { wish, kind } => {
-                if let WishKind::Acknowledge(id) = kind {
-                    slot.shown.remove(&id);
+        if !slot.current.is_empty() {
+            slot.failures = 0;
+        }
+        for work in core::mem::take(&mut slot.current) {
+            match work {
+                Work::Transmitted(_) | Work::Forget(_) => {}
+                Work::Delivery { origin: Origin::Transport(id), .. } => {
+                    self.requests.push_back(Request::Acknowledge(id));
                 }
-                wish.settle(Ok(()));
+                Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
+                Work::Wish { wish, kind } => {
+                    if let WishKind::Acknowledge(id) = kind {
+                        slot.shown.remove(&id);
+                    }
+                    wish.settle(Ok(()));
+                }
             }
         }
     }
@@ -177,7 +180,13 @@ impl Switchboard {
         if let Some(work) = next {
             self.uses += 1;
             slot.used = self.uses;
-            slot.current = Some(self.carry_out(work, slot, now));
+            self.carry_out(work, slot, now);
+            // What waits already shares the commit.
+            while !self.is_stranger(slot)
+                && let Some(work) = slot.next_alike()
+            {
+                self.carry_out(work, slot, now);
+            }
             return true;
         }
         let State::Ready(ready) = &mut slot.state else { return false };
@@ -206,8 +215,14 @@ impl Switchboard {
         Some(Work::Delivery { from, line, evidence, origin: Origin::Journal(id), attempts: slot.failures })
     }
 
-    fn carry_out(&mut self, mut work: Work, slot: &mut Slot, now: Timestamp) -> Work {
-        let State::Ready(ready) = &mut slot.state else { return work };
+    /// Whether an offer of the peer would be one of a stranger, or one was just now.
+    fn is_stranger(&self, slot: &Slot) -> bool {
+        let State::Ready(ready) = &slot.state else { return false };
+        ready.stranger || (!self.may_answer(&slot.peer) && ready.conversation.view().privacy == Privacy::Plaintext)
+    }
+
+    fn carry_out(&mut self, mut work: Work, slot: &mut Slot, now: Timestamp) {
+        let State::Ready(ready) = &mut slot.state else { return };
         match &mut work {
             Work::Delivery { line, evidence, origin, .. } => {
                 if matches!(origin, Origin::Transport(_)) {
@@ -223,7 +238,7 @@ impl Switchboard {
             Work::Transmitted(id) => ready.conversation.transmitted(*id),
             Work::Forget(_) => {}
         }
-        work
+        slot.current.push(work);
     }
 
     fn set_deadline(&mut self, slot: &Slot) {
@@ -242,15 +257,9 @@ impl Switchboard {
             failures => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_WAIT),
         };
         let retry_at = now.after(wait);
-        let before = slot.pending.len();
-        let given_up = slot.note_failure(&error, retry_at);
-        if slot.pending.len() > before
-            && matches!(slot.pending.front(), Some(Work::Delivery { origin: Origin::Transport(_), .. }))
-        {
-            // It waits again.
-            self.waiting += 1;
-        }
-        if given_up.is_some() {
+        let undone = slot.note_failure(&error, retry_at);
+        self.waiting += undone.waiting;
+        for _ in 0..undone.given_up {
             self.events.push_back(ClientEvent::GivenUp { peer: slot.peer.clone() });
         }
         if matches!(error, StoreError::Poisoned | StoreError::Closed) {
