@@ -1,7 +1,8 @@
 //! What the engine costs, in microseconds of process CPU time: our side of `cargo xtask bench paper`.
 //!
 //! `bench_engine paper COUNT` measures each operation of the paper's table 1 and figures 7 and 8 so many times;
-//! `bench_engine memory COUNT` what so many sessions at work hold in memory. The answer is one line of JSON. The store is
+//! `bench_engine event COUNT` that many bursts only, for a profiler; `bench_engine memory COUNT` what so many sessions
+//! at work hold in memory. The answer is one line of JSON. The store is
 //! in memory: nothing here waits for a disk, but every commit is encoded and sealed.
 
 #![expect(clippy::unwrap_used, reason = "a bench may fail by panicking")]
@@ -28,11 +29,12 @@ const BURST: usize = 100;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(what), Some(count)) = (arguments.first(), arguments.get(1).and_then(|count| count.parse().ok())) else {
-        eprintln!("usage: bench_engine paper|memory COUNT");
+        eprintln!("usage: bench_engine paper|event|memory COUNT");
         return ExitCode::from(2);
     };
     match what.as_str() {
         "paper" => println!("{}", paper(count)),
+        "event" => println!("{}", events(count)),
         "memory" => println!("{}", memory(count)),
         _ => {
             eprintln!("no such measurement: {what}");
@@ -49,10 +51,9 @@ fn paper(count: usize) -> Value {
     let mut plain = Pair::new(Plain::new(1), Plain::new(2));
     ours.begin();
     plain.begin();
-    for pair in 0..4 {
-        ours.message(pair % 2, &TEXT);
-        plain.message(pair % 2, &TEXT);
-    }
+    ours.talk(4, &TEXT);
+    plain.talk(4, &TEXT);
+    ours.commits();
     for number in 0..count {
         let from = number % 2;
         let (outgoing, incoming) = ours.message(from, &TEXT);
@@ -63,9 +64,10 @@ fn paper(count: usize) -> Value {
         rows.plain_incoming.push(incoming);
         rows.handshakes.push(plain.handshake());
     }
+    rows.talking = ours.commits() as f64 / count as f64;
     for _ in 0..count {
         // Both have read something under the newest keys, as in the midst of a conversation.
-        (0..4).for_each(|from| drop(ours.message(from % 2, &TEXT)));
+        ours.talk(4, &TEXT);
         let lines = ours.say(0, &TEXT);
         let (read, cost) = timed(|| {
             ours.restart(1);
@@ -76,6 +78,12 @@ fn paper(count: usize) -> Value {
         rows.refreshes.push(ours.refresh(1));
     }
     rows.bursts(count.max(BURST));
+    rows.into_json()
+}
+
+fn events(count: usize) -> Value {
+    let mut rows = Rows::default();
+    rows.bursts(count * BURST);
     rows.into_json()
 }
 
@@ -91,6 +99,9 @@ struct Rows {
     refreshes: Vec<f64>,
     events: Vec<f64>,
     plain_events: Vec<f64>,
+    /// Commits per message, both sides.
+    talking: f64,
+    bursting: f64,
 }
 
 impl Rows {
@@ -100,11 +111,13 @@ impl Rows {
         let mut plain = Pair::new(Plain::new(1), Plain::new(2));
         ours.begin();
         plain.begin();
-        for _ in 0..count / BURST + 1 {
+        for _ in 0..count / BURST {
             let lines: Vec<_> = (0..BURST).flat_map(|_| ours.say(0, &TEXT)).collect();
+            ours.commits();
             let (read, cost) = timed(|| ours.read(1, &lines));
             assert_eq!(read, BURST);
             self.events.push(cost / BURST as f64);
+            self.bursting = ours.commits() as f64 / BURST as f64;
             ours.message(1, &TEXT);
             let lines: Vec<_> = (0..BURST).flat_map(|_| plain.say(0, &TEXT)).collect();
             let (read, cost) = timed(|| plain.read(1, &lines));
@@ -123,6 +136,7 @@ impl Rows {
             "refresh": {"o2tr": self.refreshes},
             "handshake": {"otr": self.handshakes},
             "event": {"o2tr": self.events, "otr": self.plain_events},
+            "commits": {"in a conversation, per message": self.talking, "in a burst, per message": self.bursting},
         })
     }
 }
@@ -140,7 +154,7 @@ fn without_threshold() -> Settings {
 fn memory(count: usize) -> Value {
     let mut pair = Pair::new(Plain::new(1), Plain::new(2));
     pair.begin();
-    (0..4).for_each(|from| drop(pair.message(from % 2, &TEXT)));
+    pair.talk(4, &TEXT);
     let (identity, snapshot) = pair.snapshot(0);
     let before = resident();
     let peers: Vec<_> = (0..count)

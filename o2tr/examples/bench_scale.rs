@@ -209,9 +209,8 @@ fn remain(directory: &Path, rows: usize) -> Value {
     let stock = Stock::at(directory);
     let vault = open_sqlite(&stock.store, &unlock(), &Options::default()).unwrap().vault;
     let step = rows / ACTIVE;
-    let lines: VecDeque<_> = (0..ACTIVE)
-        .map(|number| (PeerId::new(&peer_name(number * step + step - 1)), stock.line.clone()))
-        .collect();
+    let lines: VecDeque<_> =
+        (0..ACTIVE).map(|number| (PeerId::new(&peer_name(number * step + step - 1)), stock.line.clone())).collect();
     let bytes = runtime().block_on(async {
         let (feed, _, done) = Feed::new(lines);
         let (client, mut events, driver) = Client::open(config(), feed, vault, Arc::clone(&stock.identity)).unwrap();

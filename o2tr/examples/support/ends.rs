@@ -46,6 +46,7 @@ pub(crate) struct Ours {
     conversation: Conversation,
     vault: Vault<Memory>,
     name: RowName,
+    commits: usize,
 }
 
 impl Ours {
@@ -55,7 +56,7 @@ impl Ours {
         let options = Options { flush: Flush::Manually, ..Options::default() };
         let unlock = Unlock::Key(SecretBytes::new([7; 32]));
         let vault = open_in_memory(&Simulated::new(), &unlock, &options).unwrap().vault;
-        Self { identity, settings, conversation, vault, name: RowName::conversation(b"me", b"you") }
+        Self { identity, settings, conversation, vault, name: RowName::conversation(b"me", b"you"), commits: 0 }
     }
 
     fn commit(&mut self, commit: Commit) {
@@ -63,6 +64,7 @@ impl Ours {
         let change = Change::put(self.name.clone(), expected, record);
         let change = if retires_secret { change.retiring_secret() } else { change };
         self.vault.commit(change.into()).unwrap();
+        self.commits += 1;
         self.conversation.commit_done();
     }
 
@@ -229,6 +231,13 @@ impl<E: End> Pair<E> {
         (outgoing, incoming)
     }
 
+    /// So many messages to and fro in turn.
+    pub(crate) fn talk(&mut self, count: usize, text: &[u8]) {
+        for number in 0..count {
+            self.message(number % 2, text);
+        }
+    }
+
     fn settle(&mut self) {
         for side in [0, 1] {
             let (lines, _) = self.ends[side].drain();
@@ -252,6 +261,11 @@ impl<E: End> Pair<E> {
 }
 
 impl Pair<Ours> {
+    /// Commits of both since the last call.
+    pub(crate) fn commits(&mut self) -> usize {
+        self.ends.iter_mut().map(|end| core::mem::take(&mut end.commits)).sum()
+    }
+
     pub(crate) fn restart(&mut self, side: usize) {
         self.ends[side].restart(self.now);
     }

@@ -1,5 +1,7 @@
 //! Clocks of the measuring programs, and what the kernel says of this process.
 
+#![allow(dead_code, reason = "each program uses its part")]
+
 use rustix::time::{ClockId, clock_gettime};
 
 /// The process CPU time in microseconds: a busy machine does not show in it.
