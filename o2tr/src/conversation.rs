@@ -37,7 +37,7 @@ pub use view::{Privacy, View};
 
 use crate::settings::Settings;
 use smp::WaitingControl;
-use turn::Turn;
+use turn::{Queued, Turn};
 
 /// Texts in the outbox, at most.
 pub const MAX_OUTBOX: usize = 1000;
@@ -82,7 +82,7 @@ pub struct Conversation {
 
     /// The row's generation once every commit in `outputs` is done.
     generation: u64,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<Queued>,
     /// A commit is with the store.
     commit_open: bool,
     /// A commit failed: memory and store may differ, so nothing goes on.

@@ -120,6 +120,11 @@ impl HmacSha1 {
         Self(new_mac(key))
     }
 
+    /// The authenticator of messages that begin with `head`; it takes what follows.
+    pub(crate) fn begin(&self, head: &[u8]) -> Self {
+        Self(self.0.clone().chain_update(head))
+    }
+
     pub(crate) fn authenticate(&self, message: &[u8]) -> [u8; 20] {
         self.0.clone().chain_update(message).finalize().into_bytes().into()
     }
@@ -135,6 +140,6 @@ pub(crate) fn aes_ctr(key: &SecretBytes<16>, counter: u64, data: &mut [u8]) {
     use ctr::cipher::{KeyIvInit, StreamCipher};
     let mut block = [0; 16];
     block[..8].copy_from_slice(&counter.to_be_bytes());
-    let mut cipher = ctr::Ctr128BE::<aes::Aes128>::new(key.expose().into(), &block.into());
+    let mut cipher = ctr::Ctr128BE::<aes::Aes128Enc>::new(key.expose().into(), &block.into());
     cipher.apply_keystream(data);
 }

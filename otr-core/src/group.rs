@@ -19,7 +19,7 @@ pub use power_table::PowerTable;
 pub use residue::Residue;
 
 pub(crate) use comb::{Comb, Shape};
-pub(crate) use exponent::ExponentModQ;
+pub(crate) use exponent::{ExponentModQ, product_of_exponents};
 pub(crate) use straus::product_of_powers;
 
 /// Bytes of a group element at full length.

@@ -42,6 +42,6 @@ pub use ratchet::{
     PairSnapshot, Probe, ReceivePolicy, RestoreError, RetainedPair, RetainedSnapshot, RevealedMacKey, RingSnapshot,
     SealError, SessionId,
 };
-pub use secret::SecretBytes;
+pub use secret::{SecretBytes, wipe};
 pub use time::Timestamp;
 pub use version::Version;

@@ -21,10 +21,9 @@ mod timer;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::fragment::Assembler;
 use crate::ratchet::SessionId;
+use crate::secret::SecretVec;
 use crate::{InstanceTag, Timestamp};
 
 use contact::{Answer, Contact, OpenCommit};
@@ -75,11 +74,11 @@ pub enum Offer {
 
 /// A text that waits for a session.
 #[derive(Clone)]
-struct Held(Zeroizing<Vec<u8>>);
+struct Held(SecretVec);
 
 impl core::fmt::Debug for Held {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Held({} bytes)", self.0.len())
+        write!(f, "Held({} bytes)", self.0.expose().len())
     }
 }
 

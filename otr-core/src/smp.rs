@@ -20,6 +20,7 @@
 //! stands in `step`, the order of steps in [`Smp`]. A session owns one [`Smp`], and only while it is
 //! encrypted.
 
+mod base;
 mod error;
 mod event;
 mod message;
@@ -32,8 +33,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use core::fmt;
+
 use rand_core::CryptoRng;
 
+use base::Kept;
 pub use error::{SmpError, SmpFault};
 pub use event::{SmpEvent, SmpOutcome};
 pub use message::{Message1, Message2, Message3, Message4, SmpKind, SmpMessage};
@@ -83,9 +87,11 @@ pub struct Started {
 /// assert_eq!(alice.handle(four, &mut rng).trust, Some(true));
 /// # Ok::<(), otr_core::smp::SmpError>(())
 /// ```
-#[derive(Debug, Default)]
+/// From the first message of the peer to the last a run holds tables of 48 KiB, which are not stored.
+#[derive(Default)]
 pub struct Smp {
     state: SmpState,
+    kept: Kept,
 }
 
 impl Smp {
@@ -110,7 +116,7 @@ impl Smp {
     /// Continues where [`snapshot`](Smp::snapshot) was taken.
     #[must_use]
     pub const fn restore(state: SmpState) -> Self {
-        Self { state }
+        Self { state, kept: Kept::Nothing }
     }
 
     /// The user starts a run with `secret`, of which only a hash is kept. Draws a2, a3, r2, r3 (192 bytes
@@ -130,7 +136,7 @@ impl Smp {
         }
         let (run, body) = step::start(context.as_initiator(secret), rng)?;
         let abort = self.is_running().then_some(SmpMessage::Abort);
-        self.state = SmpState::Expect2(Box::new(run));
+        *self = Self::restore(SmpState::Expect2(Box::new(run)));
         let question = question.map(<[u8]>::to_vec);
         Ok(Started { abort, message: SmpMessage::One { question, body: Box::new(body) } })
     }
@@ -147,21 +153,22 @@ impl Smp {
         rng: &mut dyn CryptoRng,
     ) -> Result<SmpMessage, SmpError> {
         let SmpState::Asked(asked) = &self.state else { return Err(SmpError::NotAsked) };
-        let (run, body) = asked.answer(context.as_responder(secret), rng)?;
-        self.state = SmpState::Expect3(Box::new(run));
+        let generators = core::mem::take(&mut self.kept).generators(|| asked.generators());
+        let (run, body) = asked.answer(&generators, context.as_responder(secret), rng)?;
+        *self = Self { state: SmpState::Expect3(Box::new(run)), kept: Kept::Generators(generators) };
         Ok(SmpMessage::Two(Box::new(body)))
     }
 
     /// The user ends the run. The abort is sent even if none was under way, because the peer's view may differ.
     pub fn abort(&mut self) -> SmpMessage {
-        self.state = SmpState::Idle;
+        *self = Self::default();
         SmpMessage::Abort
     }
 
     /// The session ends: forgets everything without a message. Tells whether a run was lost.
     pub fn reset(&mut self) -> bool {
         let was_running = self.is_running();
-        self.state = SmpState::Idle;
+        *self = Self::default();
         was_running
     }
 
@@ -172,11 +179,11 @@ impl Smp {
         Some(match SmpMessage::decode(kind, value) {
             Ok(message) => self.handle(message, rng),
             Err(_) if !self.expects(kind) => {
-                self.state = SmpState::Idle;
+                *self = Self::default();
                 SmpOutcome::refuse(SmpFault::Unexpected(kind))
             }
             Err(error) => {
-                self.state = SmpState::Idle;
+                *self = Self::default();
                 SmpOutcome::refuse(SmpFault::Malformed(kind, error))
             }
         })
@@ -209,22 +216,26 @@ impl Smp {
         use SmpState as At;
 
         let kind = message.kind();
+        let kept = core::mem::take(&mut self.kept);
         let result = match (&self.state, message) {
             (At::Idle | At::Asked(_), SmpMessage::One { question, body }) => {
-                Asked::receive(&body, question.is_some(), rng)
-                    .map(|asked| (At::Asked(Box::new(asked)), SmpOutcome::ask(question)))
+                Asked::receive(&body, question.is_some(), rng).map(|(asked, generators)| {
+                    let kept = Kept::Generators(Box::new(generators));
+                    (Self { state: At::Asked(Box::new(asked)), kept }, SmpOutcome::ask(question))
+                })
             }
-            (At::Expect2(run), SmpMessage::Two(body)) => {
-                run.receive(&body, rng).map(|(run, reply)| (At::Expect4(Box::new(run)), SmpOutcome::in_progress(reply)))
-            }
+            (At::Expect2(run), SmpMessage::Two(body)) => run.receive(&body, rng).map(|(run, quotient, reply)| {
+                let kept = Kept::Quotient(Box::new(quotient));
+                (Self { state: At::Expect4(Box::new(run)), kept }, SmpOutcome::in_progress(reply))
+            }),
             (At::Expect3(run), SmpMessage::Three(body)) => run
-                .receive(&body, rng)
-                .map(|(equal, reply)| (At::Idle, SmpOutcome::responder_done(equal, run.with_question, reply))),
-            (At::Expect4(run), SmpMessage::Four(body)) => {
-                run.receive(&body).map(|equal| (At::Idle, SmpOutcome::initiator_done(equal)))
-            }
+                .receive(&kept.generators(|| run.generators()), &body, rng)
+                .map(|(equal, reply)| (Self::default(), SmpOutcome::responder_done(equal, run.with_question, reply))),
+            (At::Expect4(run), SmpMessage::Four(body)) => run
+                .receive(&kept.quotient(|| run.quotient()), &body)
+                .map(|equal| (Self::default(), SmpOutcome::initiator_done(equal))),
             (At::Idle | At::Asked(_) | At::Expect2(_) | At::Expect3(_) | At::Expect4(_), SmpMessage::Abort) => {
-                Ok((At::Idle, SmpOutcome::aborted()))
+                Ok((Self::default(), SmpOutcome::aborted()))
             }
             (At::Expect2(_) | At::Expect3(_) | At::Expect4(_), SmpMessage::One { .. })
             | (At::Idle | At::Asked(_) | At::Expect3(_) | At::Expect4(_), SmpMessage::Two(_))
@@ -233,9 +244,16 @@ impl Smp {
                 Err(SmpFault::Unexpected(kind))
             }
         };
-        let (state, outcome) = result.unwrap_or_else(|fault| (At::Idle, SmpOutcome::refuse(fault)));
-        self.state = state;
+        let (next, outcome) = result.unwrap_or_else(|fault| (Self::default(), SmpOutcome::refuse(fault)));
+        *self = next;
         outcome
+    }
+}
+
+impl fmt::Debug for Smp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, kept: _ } = self;
+        f.debug_struct("Smp").field("state", state).finish()
     }
 }
 

@@ -1,6 +1,10 @@
-//! `cargo xtask bench peers`
+//! `cargo xtask bench peers`, and what the others share.
 
-mod report;
+pub(crate) mod paper;
+mod progress;
+pub(crate) mod report;
+pub(crate) mod results;
+pub(crate) mod scale;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,6 +73,11 @@ pub(crate) fn peers(workspace: &Workspace, options: &Options) -> Result<()> {
         OPERATIONS.iter().filter(|known| options.only.is_empty() || options.only.iter().any(|name| name == known.name))
     {
         report.rows.extend(measure(operation, options.rounds, &ours, &foreign)?);
+    }
+    let complete = options.only.is_empty();
+    if complete {
+        let command = format!("cargo xtask bench peers --rounds {}", options.rounds);
+        results::save(workspace, "peers", &command, &report.to_json())?;
     }
     if options.json {
         println!("{}", report.to_json())

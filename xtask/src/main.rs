@@ -6,6 +6,7 @@ mod constant_time;
 mod driver;
 mod fuzz;
 mod provision;
+mod report;
 mod shell;
 mod test;
 mod tidy;
@@ -87,6 +88,10 @@ enum Task {
         /// Only targets whose names contain one of these
         targets: Vec<String>,
     },
+    /// Make a page of the results of the benches, and docs/benchmarks.md
+    ///
+    /// Reads what `bench peers`, `bench paper` and `bench scale` have kept, draws it, and says where it was measured.
+    Report,
     /// Install the Debian packages that the tests need
     ///
     /// Servers among them are not started: while packages are installed /usr/sbin/policy-rc.d forbids it, if there is
@@ -118,6 +123,44 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Repeat section 5 of the paper: which messages of cut-off conversations are read, and what messages cost
+    Paper {
+        /// How many conversations are cut off (the paper: 200)
+        #[arg(long, default_value_t = 200)]
+        conversations: usize,
+        /// How often each operation is measured
+        #[arg(long, default_value_t = 400)]
+        samples: usize,
+        /// Which schedule
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure stores of a thousand to a million conversations, on a disk
+    ///
+    /// A million needs 4 GB there and some minutes.
+    Scale {
+        /// The largest store
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: usize,
+        /// Messages of the burst
+        #[arg(long, default_value_t = 128_000)]
+        messages: usize,
+        /// Where the store is made; it must not exist [default: target/bench/scale]
+        #[arg(long)]
+        directory: Option<std::path::PathBuf>,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// All three and the report: the figures of docs/benchmarks.md, on a machine that does nothing else
+    All {
+        /// How often each operation is compared with libotr's
+        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -130,6 +173,15 @@ fn main() -> ExitCode {
     }
 }
 
+fn bench_all(workspace: &Workspace, rounds: u32) -> Result<()> {
+    bench::peers(workspace, &bench::Options { rounds, only: Vec::new(), json: false })?;
+    let paper = bench::paper::Options { conversations: 1000, samples: 1000, seed: 1, json: false };
+    bench::paper::paper(workspace, &paper)?;
+    let scale = bench::scale::Options { rows: 1_000_000, messages: 128_000, directory: None, json: false };
+    bench::scale::scale(workspace, &scale)?;
+    report::report(workspace)
+}
+
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Test { provision } => test::run(&Workspace::load()?, provision),
@@ -140,6 +192,14 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what: Bench::Peers { rounds, only, json } } => {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
         }
+        Task::Bench { what: Bench::Paper { conversations, samples, seed, json } } => {
+            bench::paper::paper(&Workspace::load()?, &bench::paper::Options { conversations, samples, seed, json })
+        }
+        Task::Bench { what: Bench::Scale { rows, messages, directory, json } } => {
+            bench::scale::scale(&Workspace::load()?, &bench::scale::Options { rows, messages, directory, json })
+        }
+        Task::Bench { what: Bench::All { rounds } } => bench_all(&Workspace::load()?, rounds),
+        Task::Report => report::report(&Workspace::load()?),
         Task::ConstantTime { seconds, json, operations } => {
             constant_time::run(&Workspace::load()?, seconds, json, &operations)
         }

@@ -159,7 +159,7 @@ impl Switchboard {
         self.to_run.is_empty()
             && self.requests.is_empty()
             && self.journal.is_quiet()
-            && self.slots.values().all(|slot| slot.current.is_none() || !matches!(slot.state, State::Ready(_)))
+            && self.slots.values().all(|slot| slot.current.is_empty() || !matches!(slot.state, State::Ready(_)))
     }
 
     /// When [`run`](Self::run) is needed although nothing happens.
@@ -230,8 +230,10 @@ impl Switchboard {
     /// Nothing goes on any more.
     pub(super) fn fail_wishes(&mut self, error: &ClientError) {
         for slot in self.slots.values_mut() {
-            if let Some(Work::Wish { wish, .. }) = slot.current.take() {
-                wish.settle(Err(error.clone()));
+            for work in core::mem::take(&mut slot.current) {
+                if let Work::Wish { wish, .. } = work {
+                    wish.settle(Err(error.clone()));
+                }
             }
             slot.fail_wishes(error);
         }

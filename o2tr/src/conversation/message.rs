@@ -97,6 +97,12 @@ impl Conversation {
         self.inbox.len() >= MAX_INBOX || bytes >= MAX_INBOX_BYTES
     }
 
+    /// The id of the youngest received text that the application has not [taken](Self::acknowledge).
+    #[must_use]
+    pub fn newest_text(&self) -> Option<u64> {
+        self.inbox.iter().rev().find(|item| matches!(item.kind, InboxKind::Text(_))).map(|item| item.id)
+    }
+
     /// The application has taken what came under `id` for good. Unknown ids are ignored.
     pub fn acknowledge(&mut self, id: u64) {
         let before = self.inbox.len();

@@ -216,7 +216,7 @@ impl Conversation {
             for (output, kept) in outputs {
                 match output {
                     CoreOutput::Send(line) => drop(self.add_line(line.bytes, line.route, kept)),
-                    CoreOutput::Retired(pair) => self.retain(pair, now),
+                    CoreOutput::Retired(pair) => self.retain(*pair, now),
                     CoreOutput::Event(event) => self.take_core_event(event, evidence, now, rng),
                 }
             }

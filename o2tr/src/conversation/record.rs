@@ -183,7 +183,7 @@ impl Conversation {
         self.peer.end(now);
         while let Some(output) = self.peer.poll_output() {
             if let otr_core::Output::Retired(pair) = output {
-                self.retain(pair, now);
+                self.retain(*pair, now);
             }
         }
         for retained in &mut self.retained {

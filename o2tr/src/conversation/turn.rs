@@ -32,6 +32,22 @@ enum Effect {
     Event(Box<Event>),
 }
 
+/// An output that waits for its turn.
+#[derive(Debug)]
+pub(super) enum Queued {
+    Commit(WaitingCommit),
+    Transmit(Transmission),
+    Event(Box<Event>),
+}
+
+/// A commit without its record.
+#[derive(Debug)]
+pub(super) struct WaitingCommit {
+    expected: u64,
+    retires_secret: bool,
+    lifts_quarantine: bool,
+}
+
 impl Conversation {
     /// The next output; `None` when all is done or while a commit is with the store.
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -39,16 +55,27 @@ impl Conversation {
             return None;
         }
         loop {
-            let output = self.outputs.pop_front();
-            // A later turn may have done away with a line that waited here: then it must not leave any more.
-            if let Some(Output::Transmit(line)) = &output
-                && !self.lines.iter().any(|known| known.id == line.id)
-            {
-                continue;
-            }
-            self.commit_open = matches!(output, Some(Output::Commit(_)));
-            return output;
+            return match self.outputs.pop_front()? {
+                Queued::Commit(waiting) => self.commit_now(waiting),
+                // A later turn may have done away with a line that waited here: then it must not leave any more.
+                Queued::Transmit(line) if !self.lines.iter().any(|known| known.id == line.id) => continue,
+                Queued::Transmit(line) => Some(Output::Transmit(line)),
+                Queued::Event(event) => Some(Output::Event(*event)),
+            };
         }
+    }
+
+    /// The record as it is now: also what later turns have changed is in it, and need not be written again.
+    fn commit_now(&mut self, waiting: WaitingCommit) -> Option<Output> {
+        // Caps keep every record far below the limit of its codec; if one does not fit all the same, nothing may
+        // leave.
+        let Ok(record) = self.encode() else {
+            self.commit_failed();
+            return None;
+        };
+        self.commit_open = true;
+        let WaitingCommit { expected, retires_secret, lifts_quarantine } = waiting;
+        Some(Output::Commit(Commit { expected, record, retires_secret, lifts_quarantine }))
     }
 
     /// The commit that was polled last is durable: what stands behind it may go.
@@ -116,26 +143,33 @@ impl Conversation {
         self.queue_outputs();
     }
 
+    /// A commit that nobody has taken yet serves this turn too: its record is made when it is taken and then holds
+    /// all that the effects behind it need. So turns that follow each other without a pause cost one commit.
+    fn queue_commit(&mut self, retires_secret: bool, lifts_quarantine: bool) {
+        let waiting = self.outputs.iter_mut().find_map(|output| match output {
+            Queued::Commit(waiting) => Some(waiting),
+            Queued::Transmit(_) | Queued::Event(_) => None,
+        });
+        if let Some(waiting) = waiting {
+            waiting.retires_secret |= retires_secret;
+            waiting.lifts_quarantine |= lifts_quarantine;
+        } else {
+            let expected = self.generation;
+            self.generation += 1;
+            self.outputs.push_back(Queued::Commit(WaitingCommit { expected, retires_secret, lifts_quarantine }));
+        }
+    }
+
     pub(super) fn queue_outputs(&mut self) {
         let Turn { dirty, retires, lifts_quarantine, effects, .. } = core::mem::take(&mut self.turn);
         if dirty {
-            match self.encode() {
-                Ok(record) => {
-                    let commit =
-                        Commit { expected: self.generation, record, retires_secret: retires, lifts_quarantine };
-                    self.generation += 1;
-                    self.outputs.push_back(Output::Commit(commit));
-                }
-                // Caps keep every record far below the limit of its codec; if one does not fit all the same,
-                // nothing may leave.
-                Err(_) => return self.commit_failed(),
-            }
+            self.queue_commit(retires, lifts_quarantine);
         }
         for effect in effects {
             let output = match effect {
-                Effect::Event(event) => Output::Event(*event),
+                Effect::Event(event) => Queued::Event(event),
                 Effect::Transmit(id) => match self.lines.iter().find(|line| line.id == id) {
-                    Some(line) => Output::Transmit(Transmission { id, line: line.bytes.clone(), route: line.route }),
+                    Some(line) => Queued::Transmit(Transmission { id, line: line.bytes.clone(), route: line.route }),
                     None => continue,
                 },
             };

@@ -89,21 +89,28 @@ impl Comb {
         self.power_with(exponent, |entries, index, out| {
             select(index, &mut masks);
             pick(entries, &masks, out);
+            true
         })
     }
 
-    /// As [`Comb::power`] for a public exponent: a lookup reads one entry.
+    /// As [`Comb::power`] for a public exponent: a lookup reads one entry, and columns of zeros cost nothing. An
+    /// exponent shorter than a tooth has half of them.
     pub(crate) fn power_public(&self, exponent: &[u8]) -> BoxedMontyForm {
         let step = 1 << self.shape.teeth;
         self.power_with(exponent, |entries, index, out| {
             let first = usize::try_from(index).unwrap_or(usize::MAX);
             let limbs = entries.get(first..).unwrap_or_default().iter().step_by(step);
             out.iter_mut().zip(limbs).for_each(|(out, limb)| *out = *limb);
+            index != 0
         })
     }
 
-    /// `look_up`: copies the entry of that index to its last argument.
-    fn power_with(&self, exponent: &[u8], mut look_up: impl FnMut(&[Limb], Word, &mut [Limb])) -> BoxedMontyForm {
+    /// `look_up`: copies the entry of that index to its last argument; false if it need not be multiplied.
+    fn power_with(
+        &self,
+        exponent: &[u8],
+        mut look_up: impl FnMut(&[Limb], Word, &mut [Limb]) -> bool,
+    ) -> BoxedMontyForm {
         let Shape { bits, teeth, splits: _ } = self.shape;
         if exponent.len() * 8 > bits.next_multiple_of(8) {
             return super::power(&self.base, exponent);
@@ -126,7 +133,9 @@ impl Comb {
                 }
                 let index =
                     (0..teeth).rev().fold(0, |index, tooth| index << 1 | bit(exponent, tooth * columns + column));
-                look_up(entries, index, picked.as_montgomery_mut().as_mut_limbs());
+                if !look_up(entries, index, picked.as_montgomery_mut().as_mut_limbs()) {
+                    continue;
+                }
                 if started {
                     multiplier.mul_assign(&mut product, &picked);
                 } else {

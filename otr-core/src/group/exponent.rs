@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
-use crypto_bigint::{BoxedUint, Odd};
+use crypto_bigint::{BoxedUint, Odd, U1536};
+use subtle::{Choice, ConditionallySelectable};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::residue::integer_bytes;
@@ -35,6 +36,20 @@ impl ExponentModQ {
     }
 }
 
+/// a * b modulo p-1, for at most 192 big-endian bytes each: (base^a)^b is the power of any base with this exponent.
+pub(crate) fn product_of_exponents(a: &[u8], b: &[u8]) -> Zeroizing<[u8; ELEMENT_LEN]> {
+    let odd = |number: &[u8]| number.last().map_or(0, |byte| byte & 1);
+    let product = Zeroizing::new(ExponentModQ::reduce(a).0.mul(&ExponentModQ::reduce(b).0));
+    // p-1 is 2q: of the product modulo q and q more, the one of the right parity.
+    let modulo_q = integer_bytes(&Zeroizing::new(product.retrieve()));
+    let differs = Choice::from(odd(&*modulo_q) ^ (odd(a) & odd(b)));
+    let modulo_q = Zeroizing::new(U1536::from_be_slice(&*modulo_q));
+    let added = Zeroizing::new(U1536::conditional_select(&U1536::ZERO, Q.as_ref(), differs));
+    let mut bytes = Zeroizing::new([0; ELEMENT_LEN]);
+    bytes.copy_from_slice(&Zeroizing::new(modulo_q.wrapping_add(&added)).to_be_bytes());
+    bytes
+}
+
 impl Drop for ExponentModQ {
     fn drop(&mut self) {
         self.0.zeroize();
@@ -55,6 +70,17 @@ mod tests {
         minus_one[ELEMENT_LEN - 1] -= 1;
         assert_eq!(*number(5).minus_product(&number(2), &number(3)).to_be_bytes(), minus_one);
         assert_eq!(number(7).minus_product(&number(2), &number(3)).to_be_bytes()[ELEMENT_LEN - 1], 1);
+    }
+
+    #[test]
+    fn a_product_of_exponents_keeps_its_parity() {
+        let product = |a: &[u8], b: &[u8]| product_of_exponents(a, b);
+        assert_eq!(product(&[3], &[5])[ELEMENT_LEN - 1], 15);
+        assert_eq!(*product(&[], &[5]), [0; ELEMENT_LEN]);
+        // q * 2 = p-1 is 0, and q * 3 is q.
+        let q = Q.to_be_bytes();
+        assert_eq!(*product(q.as_slice(), &[2]), [0; ELEMENT_LEN]);
+        assert_eq!(product(q.as_slice(), &[3]).as_slice(), q.as_slice());
     }
 
     proptest! {

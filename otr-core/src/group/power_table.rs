@@ -12,7 +12,7 @@ const SMP: Shape = Shape { bits: 1536, teeth: 6, splits: 2 };
 /// Precomputed powers of one public base. Each use is constant time in the exponent.
 ///
 /// In a conversation each key of the peer is the base of two powers, with our key and with the one before; in SMP
-/// a generator is the base of three. Building a table costs two thirds of a plain power (three quarters for SMP),
+/// a generator is the base of five. Building a table costs two thirds of a plain power (three quarters for SMP),
 /// using it one third (one quarter), so that it pays from the second power on. It holds 6 KiB (24 KiB).
 #[derive(Clone)]
 pub struct PowerTable(Comb);

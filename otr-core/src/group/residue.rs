@@ -74,6 +74,12 @@ impl Residue {
         Self(self.0.mul(&other.0))
     }
 
+    /// self - other.
+    #[cfg(test)]
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        Self(self.0.sub(&other.0))
+    }
+
     /// The inverse; `None` for zero.
     #[must_use]
     pub fn invert(&self) -> Option<Self> {

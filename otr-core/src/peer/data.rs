@@ -6,7 +6,7 @@ use super::session::{Phase, smp_context};
 use super::{Event, Message, Output, Peer, Rejected, Rejection};
 use crate::ratchet::{Opened, ReceivePolicy, Refused, SessionId};
 use crate::text;
-use crate::wire::{Content, DataFlags, DataMessage, Route, Tlv, tlv_type};
+use crate::wire::{DataFlags, DataMessage, Route, Tlv, tlv_type};
 use crate::{Timestamp, Version};
 
 impl Peer {
@@ -77,19 +77,18 @@ impl Peer {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) {
-        let Opened { plaintext, extra, retired, gap, advanced, exhausted } = opened;
+        let Opened { content, extra, retired, gap, advanced, exhausted } = opened;
         if let Some(contact) = self.contacts.iter_mut().find(|contact| contact.instance == id.instance) {
             contact.last_heard = now;
             contact.last_signature = None;
         }
-        self.outputs.extend(retired.into_iter().map(Output::Retired));
+        self.outputs.extend(retired.into_iter().map(Box::new).map(Output::Retired));
         if let Some(gap) = gap {
             self.emit(Event::GapClosed { session: id, gap });
         }
         if exhausted {
             self.emit(Event::KeyidsExhausted { session: id });
         }
-        let content = Content::parse(&plaintext);
         let place = (message.sender_keyid, message.recipient_keyid, message.counter);
         let tlvs = content.tlvs.clone();
         let visible = !content.text.is_empty();

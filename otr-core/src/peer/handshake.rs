@@ -256,7 +256,7 @@ impl Peer {
             self.emit(Event::Smp { session: origin.session, event: SmpEvent::Aborted, trust: None });
         }
         let (retired, reveal) = live.ring.dissolve(self.settings.receive, origin);
-        (retired.into_iter().map(Output::Retired).collect(), reveal)
+        (retired.into_iter().map(Box::new).map(Output::Retired).collect(), reveal)
     }
 
     /// More keys of one peer than any honest one has: those that never sent anything go first.

@@ -16,7 +16,7 @@ pub enum Output {
     Event(Event),
     /// Keep this pair as long as a message for it may be under way, then
     /// [give it up](super::Peer::give_up). Only under [`ReceivePolicy::Window`](crate::ReceivePolicy::Window).
-    Retired(RetainedPair),
+    Retired(Box<RetainedPair>),
 }
 
 /// A whole line for the wire.

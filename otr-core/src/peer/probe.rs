@@ -4,7 +4,7 @@ use super::{Message, Peer, Rejection};
 use crate::fragment::{FragmentHeader, SplitError, split};
 use crate::ratchet::{Probe, RetainedPair, SessionId};
 use crate::text::{self, Line as Text};
-use crate::wire::{Content, DataMessage, Route};
+use crate::wire::{DataMessage, Route};
 
 impl Peer {
     /// What a data message is to each session that it can belong to. Nothing changes.
@@ -39,11 +39,11 @@ impl RetainedPair {
     /// # Errors
     /// Why it was refused; nothing has changed then.
     pub fn read(&mut self, message: &DataMessage<'_>) -> Result<Message, Rejection> {
-        let plaintext = self.open(message).map_err(Rejection::from)?;
+        let content = self.open(message).map_err(Rejection::from)?;
         Ok(Message {
             session: self.origin().session,
             flags: message.flags,
-            content: Content::parse(&plaintext),
+            content,
             place: (message.sender_keyid, message.recipient_keyid, message.counter),
             advanced: false,
         })

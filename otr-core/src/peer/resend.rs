@@ -4,12 +4,11 @@
 
 use core::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::session::LastText;
 use super::{Event, Peer};
 use crate::Timestamp;
 use crate::ratchet::SessionId;
+use crate::secret::SecretVec;
 use crate::wire::DataFlags;
 
 /// How old a text may be to be sent again.
@@ -22,7 +21,7 @@ impl Peer {
         if let Some(session) = current.and_then(|id| self.session_mut(id))
             && let Some(last) = &mut session.last_text
         {
-            last.wanted = !last.text.is_empty();
+            last.wanted = !last.text.expose().is_empty();
         }
     }
 
@@ -34,8 +33,8 @@ impl Peer {
         if now.since(sent) > MAX_AGE {
             return;
         }
-        let marked = Zeroizing::new([prefix.as_slice(), &text].concat());
-        if self.send_in(id, &marked, &[], DataFlags::empty(), now).is_ok() {
+        let marked = SecretVec::new([prefix.as_slice(), text.expose()].concat());
+        if self.send_in(id, marked.expose(), &[], DataFlags::empty(), now).is_ok() {
             self.emit(Event::Resent { session: id });
         }
     }

@@ -1,10 +1,9 @@
 //! The user's wishes: start, send, end, the extra key.
 
-use zeroize::Zeroizing;
-
 use super::session::{LastText, Phase};
 use super::{Event, Held, Line, MAX_HELD_TEXTS, Offer, Peer, State};
 use crate::ratchet::{Letter, SealError, SessionId};
+use crate::secret::SecretVec;
 use crate::text;
 use crate::wire::{DataFlags, Tlv, tlv_type};
 use crate::{Policy, SecretBytes, Timestamp};
@@ -60,7 +59,7 @@ impl Peer {
             if self.held.len() >= MAX_HELD_TEXTS {
                 return Err(SendError::TooManyHeld);
             }
-            self.held.push(Held(Zeroizing::new(text.to_vec())));
+            self.held.push(Held(SecretVec::new(text.to_vec())));
             self.emit(Event::EncryptionRequired);
             self.start();
             return Ok(());
@@ -89,7 +88,7 @@ impl Peer {
         if self.settings.resend.is_some()
             && let Some(session) = self.session_mut(id)
         {
-            session.last_text = Some(LastText { text: Zeroizing::new(text.to_vec()), wanted: false, sent: now });
+            session.last_text = Some(LastText { text: SecretVec::new(text.to_vec()), wanted: false, sent: now });
         }
         self.transmit(line);
         Ok(())
@@ -183,7 +182,7 @@ impl Peer {
     pub(super) fn release_held(&mut self, id: SessionId, now: Timestamp) {
         let mut held = core::mem::take(&mut self.held).into_iter();
         while let Some(text) = held.next() {
-            if self.send_in(id, &text.0, &[], DataFlags::empty(), now).is_err() {
+            if self.send_in(id, text.0.expose(), &[], DataFlags::empty(), now).is_err() {
                 self.held = core::iter::once(text).chain(held).collect();
                 return;
             }

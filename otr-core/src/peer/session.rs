@@ -1,8 +1,7 @@
 //! One private conversation with one device of the peer.
 
-use zeroize::Zeroizing;
-
 use crate::ratchet::{KeyRing, Letter, Origin, SealError, SessionId};
+use crate::secret::SecretVec;
 use crate::smp::{Smp, SmpContext};
 use crate::text;
 use crate::wire::{DataFlags, Route, Tlv};
@@ -43,7 +42,7 @@ pub(crate) struct Live {
 /// A text that may have to be sent again.
 #[derive(Clone)]
 pub(crate) struct LastText {
-    pub(super) text: Zeroizing<Vec<u8>>,
+    pub(super) text: SecretVec,
     /// The peer has said that it could not read it.
     pub(super) wanted: bool,
     pub(super) sent: Timestamp,
@@ -52,7 +51,7 @@ pub(crate) struct LastText {
 impl core::fmt::Debug for LastText {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { text, wanted, sent } = self;
-        write!(f, "LastText {{ text: {} bytes, wanted: {wanted}, sent: {sent:?} }}", text.len())
+        write!(f, "LastText {{ text: {} bytes, wanted: {wanted}, sent: {sent:?} }}", text.expose().len())
     }
 }
 

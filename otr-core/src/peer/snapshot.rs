@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::contact::{Answer, Contact, LastSignature, OpenCommit, Retry};
 use super::session::{LastText, Live, Phase, Session};
@@ -12,6 +12,7 @@ use crate::ake::{Exchange, ExchangeSnapshot};
 use crate::fragment::{Assembler, AssemblerSnapshot};
 use crate::limits::{MAX_INSTANCES, MAX_SESSIONS};
 use crate::ratchet::{KeyRing, Leap, Origin, RestoreError, RingSnapshot, SessionId};
+use crate::secret::SecretVec;
 use crate::smp::{Smp, SmpState};
 use crate::{InstanceTag, Timestamp, Version};
 
@@ -168,7 +169,7 @@ impl Peer {
             answers: answers.iter().map(|&Answer { commit, key }| AnswerSnapshot { commit, key }).collect(),
             fragments: assembler.snapshot(),
             offer: *offer,
-            held: held.iter().map(|Held(text)| HeldText(text.to_vec())).collect(),
+            held: held.iter().map(|Held(text)| HeldText(text.expose().to_vec())).collect(),
         }
     }
 
@@ -207,7 +208,7 @@ impl Peer {
             answers: answers.into_iter().map(|AnswerSnapshot { commit, key }| Answer { commit, key }).collect(),
             assembler: Assembler::restore(fragments),
             offer,
-            held: held.into_iter().map(|text| Held(Zeroizing::new(text.0.clone()))).collect(),
+            held: held.into_iter().map(|text| Held(SecretVec::new(text.0.clone()))).collect(),
             outputs: VecDeque::new(),
         })
     }
@@ -224,7 +225,7 @@ impl SessionSnapshot {
             Phase::Finished => PhaseSnapshot::Finished,
         };
         let last_text = last_text.as_ref().map(|LastText { text, wanted, sent }| LastTextSnapshot {
-            text: HeldText(text.to_vec()),
+            text: HeldText(text.expose().to_vec()),
             wanted: *wanted,
             sent: *sent,
         });
@@ -252,7 +253,7 @@ impl SessionSnapshot {
             PhaseSnapshot::Finished => Phase::Finished,
         };
         let last_text = last_text.map(|LastTextSnapshot { text, wanted, sent }| LastText {
-            text: Zeroizing::new(text.0.clone()),
+            text: SecretVec::new(text.0.clone()),
             wanted,
             sent,
         });

@@ -1,13 +1,14 @@
 //! The keys of one pair (own key, peer's key), section "Data message", "computing keys".
 
 use core::fmt;
+use std::sync::OnceLock;
 
 use subtle::ConstantTimeEq;
 
 use super::their_key::TheirKey;
 use crate::SecretBytes;
-use crate::dh::{DhKeyPair, HmacSha1, SharedSecret};
-use crate::wire::MAC_LEN;
+use crate::dh::{DhKeyPair, HmacSha1, SharedSecret, aes_ctr};
+use crate::wire::{Content, DataMessage, MAC_LEN};
 use sha1::{Digest, Sha1};
 
 /// All keys of a pair. Which direction is which follows from the two public keys of the pair itself.
@@ -35,6 +36,18 @@ pub struct DirectionKeys {
 pub struct MacKey {
     key: SecretBytes<MAC_LEN>,
     /// Keyed once: a short message costs a third less then.
+    hmac: HmacSha1,
+    /// What the first message left: the others under the same key begin as it does.
+    begun: OnceLock<Box<Begun>>,
+}
+
+/// Three blocks of SHA-1. A data message has the same ones as the one before it as long as keys and flags stay.
+const HEAD_LEN: usize = 3 * 64;
+
+/// An authenticator that has taken the head of a message. The head is public: it stands on the wire.
+#[derive(Clone)]
+struct Begun {
+    head: [u8; HEAD_LEN],
     hmac: HmacSha1,
 }
 
@@ -71,11 +84,13 @@ impl MacKey {
     pub(crate) fn of_cipher(cipher: &SecretBytes<16>) -> Self {
         let key = SecretBytes::new(Sha1::digest(cipher.expose()).into());
         let hmac = HmacSha1::new(key.expose());
-        Self { key, hmac }
+        Self { key, hmac, begun: OnceLock::new() }
     }
 
     pub(crate) fn authenticate(&self, message: &[u8]) -> [u8; MAC_LEN] {
-        self.hmac.authenticate(message)
+        let Some((head, rest)) = message.split_first_chunk() else { return self.hmac.authenticate(message) };
+        let begun = self.begun.get_or_init(|| Box::new(Begun { head: *head, hmac: self.hmac.begin(head) }));
+        if begun.head == *head { begun.hmac.authenticate(rest) } else { self.hmac.authenticate(message) }
     }
 
     pub(crate) fn verifies(&self, message: &[u8], authenticator: &[u8; MAC_LEN]) -> bool {
@@ -92,6 +107,13 @@ impl MacKey {
     pub const fn expose(&self) -> &[u8; MAC_LEN] {
         self.key.expose()
     }
+}
+
+/// The content of a message whose authenticator was verified.
+pub(super) fn decrypt(cipher: &SecretBytes<16>, message: &DataMessage<'_>) -> Content {
+    let mut plaintext = message.encrypted.to_vec();
+    aes_ctr(cipher, message.counter, &mut plaintext);
+    Content::take(plaintext)
 }
 
 impl RevealedMacKey {
@@ -118,7 +140,7 @@ impl fmt::Debug for DirectionKeys {
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key: _, hmac: _ } = self;
+        let Self { key: _, hmac: _, begun: _ } = self;
         f.write_str("MacKey(..)")
     }
 }

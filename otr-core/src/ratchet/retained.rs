@@ -2,14 +2,11 @@
 
 use core::fmt;
 
-use zeroize::Zeroizing;
-
 use super::accepted::{Accepted, Freshness, ReceivePolicy};
-use super::keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey};
+use super::keys::{DataKeys, DirectionKeys, MacKey, RevealedMacKey, decrypt};
 use super::ring::Refused;
-use crate::dh::aes_ctr;
 use crate::dsa::Fingerprint;
-use crate::wire::{DataMessage, Route};
+use crate::wire::{Content, DataMessage, Route};
 use crate::{InstanceTag, SecretBytes, Version};
 
 /// What a data message is to a set of keys. Read-only: nothing changed.
@@ -122,7 +119,7 @@ impl RetainedPair {
     }
 
     /// Reads `message` and records its counter; changes nothing else anywhere.
-    pub(crate) fn open(&mut self, message: &DataMessage<'_>) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    pub(crate) fn open(&mut self, message: &DataMessage<'_>) -> Result<Content, Refused> {
         match self.probe(message) {
             Probe::Fresh => {}
             Probe::KeyidsOut => return Err(Refused::KeyidsOut),
@@ -131,9 +128,7 @@ impl RetainedPair {
         }
         // A gap that closes here is not worth an event: the pair is about to go as a whole.
         let _ = self.accepted.insert(message.counter, &message.authenticator, ReceivePolicy::Window);
-        let mut plaintext = Zeroizing::new(message.encrypted.to_vec());
-        aes_ctr(&self.cipher, message.counter, &mut plaintext);
-        Ok(plaintext)
+        Ok(decrypt(&self.cipher, message))
     }
 
     /// Ends the pair. The MAC key comes out for revealing if it has verified anything.

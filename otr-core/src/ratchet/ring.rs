@@ -6,17 +6,16 @@ use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::accepted::{Accepted, Freshness, GapClosed, ReceivePolicy};
-use super::keys::{DataKeys, RevealedMacKey};
+use super::keys::{DataKeys, RevealedMacKey, decrypt};
 use super::retained::{Origin, Probe, RetainedPair};
 use super::their_key::TheirKey;
 use crate::SecretBytes;
-use crate::dh::{DhKeyPair, SharedSecret, aes_ctr};
+use crate::dh::{DhKeyPair, SharedSecret};
 use crate::group::GroupElement;
 use crate::limits::MAX_PENDING_MAC_KEYS;
-use crate::wire::DataMessage;
+use crate::wire::{Content, DataMessage};
 
 /// The place of the pair that sends: our previous key, the peer's newest.
 const SENDING: Place = (1, 0);
@@ -66,7 +65,7 @@ pub(super) struct Pair {
 
 /// A message that was read, and what followed from it.
 pub(crate) struct Opened {
-    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) content: Content,
     /// The extra symmetric key of the message's pair.
     pub(crate) extra: SecretBytes<32>,
     /// Pairs that the rotation left behind (policy Window).
@@ -167,8 +166,7 @@ impl KeyRing {
         rng: &mut dyn CryptoRng,
     ) -> Result<Opened, Refused> {
         let (place, keys) = self.check(message, policy)?;
-        let mut plaintext = Zeroizing::new(message.encrypted.to_vec());
-        aes_ctr(&keys.receiving.cipher, message.counter, &mut plaintext);
+        let content = decrypt(&keys.receiving.cipher, message);
         let extra = keys.extra.clone();
         // From here on everything succeeds.
         let gap = self.pair_mut(place).accepted.insert(message.counter, &message.authenticator, policy);
@@ -196,7 +194,7 @@ impl KeyRing {
             self.uses = 0;
             self.forget_epochs();
         }
-        Ok(Opened { plaintext, extra, retired, gap, advanced, exhausted })
+        Ok(Opened { content, extra, retired, gap, advanced, exhausted })
     }
 
     /// Ends the ring. Policy Window: every pair under which something of the peer may still be under way.

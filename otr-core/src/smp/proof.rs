@@ -7,43 +7,12 @@
 use subtle::ConstantTimeEq;
 
 use super::SmpExponent;
+use super::base::{Base, Generators};
 use super::error::Unusable;
 use super::value::{Challenge, Purpose, Response};
 use crate::SecretBytes;
-use crate::group::{GroupElement, PowerTable, Residue};
+use crate::group::{GroupElement, Residue};
 use crate::wire::{Codec, DecodeError, Reader, Writer};
-
-/// A base of powers for secret exponents and for public ones.
-pub(super) struct Base {
-    residue: Residue,
-    table: Option<PowerTable>,
-}
-
-impl Base {
-    /// A base of one power.
-    pub(super) const fn new(residue: Residue) -> Self {
-        Self { residue, table: None }
-    }
-
-    /// A base of two powers or more, which share a table (24 KiB).
-    pub(super) fn of_several(residue: Residue) -> Self {
-        let table = Some(PowerTable::for_smp(&residue));
-        Self { residue, table }
-    }
-
-    /// The power for a secret exponent; time depends on its number of bytes only.
-    pub(super) fn power(&self, exponent: &[u8]) -> Residue {
-        self.table.as_ref().map_or_else(|| self.residue.power(exponent), |table| table.power(exponent))
-    }
-
-    /// self^exponent times the powers of the others, for public exponents.
-    fn product_public(&self, exponent: &[u8], others: &[(&Residue, &[u8])]) -> Residue {
-        match &self.table {
-            Some(table) => table.power_public(exponent).multiply(&Residue::multi_power_public(others)),
-            None => Residue::multi_power_public(&[&[(&self.residue, exponent)], others].concat()),
-        }
-    }
-}
 
 /// Whoever made A = g1^a knows a. Wire: c, D.
 ///
@@ -63,9 +32,8 @@ impl KnowsLog {
     }
 
     /// c == H(purpose, g1^D A^c).
-    pub(super) fn holds(&self, purpose: Purpose, a: &Residue) -> bool {
-        let commitment =
-            Residue::multi_power_public(&[(&Residue::generator(), self.d.as_padded()), (a, self.c.as_padded())]);
+    pub(super) fn holds(&self, purpose: Purpose, a: &Base) -> bool {
+        let commitment = a.product_public(self.c.as_padded(), &[(&Residue::generator(), self.d.as_padded())]);
         Challenge::hash(purpose, &[&commitment]).ct_eq(&self.c).into()
     }
 }
@@ -100,8 +68,7 @@ pub(super) struct CoordinateExponents {
 impl Coordinates {
     pub(super) fn make(
         purpose: Purpose,
-        g2: &Base,
-        g3: &Base,
+        Generators { g2, g3 }: &Generators,
         secret: &SecretBytes<32>,
         exponents: &CoordinateExponents,
     ) -> Result<Self, Unusable> {
@@ -120,9 +87,9 @@ impl Coordinates {
 }
 
 impl KnowsCoordinates {
-    /// cP == H(purpose, g3^D5 P^cP, g1^D5 g2^D6 Q^cP). g2 and g3 are no secrets before the peer, and only the
-    /// exponents show in the time.
-    pub(super) fn holds(&self, purpose: Purpose, g2: &Base, g3: &Base, p: &Residue, q: &Residue) -> bool {
+    /// cP == H(purpose, g3^D5 P^cP, g1^D5 g2^D6 Q^cP). g2 and g3 are no secrets before the peer, but
+    /// our exponents behind them are.
+    pub(super) fn holds(&self, purpose: Purpose, Generators { g2, g3 }: &Generators, p: &Residue, q: &Residue) -> bool {
         let (c, d5, d6) = (self.c.as_padded(), self.d5.as_padded(), self.d6.as_padded());
         let commitment_p = g3.product_public(d5, &[(p, c)]);
         let commitment_q = g2.product_public(d6, &[(&Residue::generator(), d5), (q, c)]);

@@ -1,10 +1,19 @@
 //! Base64 armour (protocol section "Base64 armour"): strict when writing, as tolerant as libotr when reading.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::PAD;
 
 use super::find::from_first;
 use crate::limits::MAX_MESSAGE_LEN;
+
+/// Base64 in the instructions of AVX2 or NEON where the processor has them.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static BASE64: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine::Simd::standard(PAD));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+static BASE64: LazyLock<base64::engine::GeneralPurpose> =
+    LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, PAD));
 
 /// What stands before the base64.
 const OPENING: &[u8] = b"?OTR:";
@@ -41,7 +50,7 @@ pub fn armour(message: &[u8]) -> Vec<u8> {
     line.extend_from_slice(OPENING);
     line.resize(OPENING.len() + length, b'.');
     let (_, base64) = line.split_at_mut(OPENING.len());
-    let written = STANDARD.encode_slice(message, base64);
+    let written = BASE64.encode_slice(message, base64);
     debug_assert_eq!(written, Ok(length));
     line.push(b'.');
     line
@@ -79,7 +88,7 @@ fn decode_clean(rest: &[u8]) -> Option<Vec<u8>> {
     if body.len() > MAX_MESSAGE_LEN {
         return None;
     }
-    STANDARD.decode(body).ok()
+    BASE64.decode(body).ok()
 }
 
 /// Decodes anything, as libotr does.

@@ -2,10 +2,11 @@
 
 use core::ffi::CStr;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::ZeroizeOnDrop;
 
 use super::{Codec, DecodeError, Reader, Writer};
 use crate::limits::MAX_TLVS;
+use crate::wipe;
 
 /// TLV types.
 pub mod tlv_type {
@@ -29,8 +30,8 @@ pub mod tlv_type {
     pub const EXTRA_KEY: u16 = 8;
 }
 
-/// SHORT type, SHORT length, value.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+/// SHORT type, SHORT length, value. Wiped on drop.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tlv {
     /// See [`tlv_type`].
     pub kind: u16,
@@ -58,6 +59,14 @@ impl Tlv {
     }
 }
 
+impl Drop for Tlv {
+    fn drop(&mut self) {
+        wipe(&mut self.value);
+    }
+}
+
+impl ZeroizeOnDrop for Tlv {}
+
 impl core::fmt::Debug for Tlv {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Self { kind, value } = self;
@@ -82,7 +91,7 @@ impl Codec for Tlv {
 }
 
 /// The decrypted content of a data message. Wiped on drop.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Content {
     /// What the user sees: UTF-8, perhaps HTML, without NUL. Empty is never shown.
     pub text: Vec<u8>,
@@ -94,8 +103,13 @@ impl Content {
     /// Splits at the first NUL. A record that is cut short ends the list; earlier ones stay valid.
     #[must_use]
     pub fn parse(plaintext: &[u8]) -> Self {
-        let end = CStr::from_bytes_until_nul(plaintext).map_or(plaintext.len(), CStr::count_bytes);
-        let (text, rest) = plaintext.split_at(end);
+        Self::take(plaintext.to_vec())
+    }
+
+    /// As [`Content::parse`]; the text stays where it is, so that there is no second copy to wipe.
+    pub(crate) fn take(mut plaintext: Vec<u8>) -> Self {
+        let end = CStr::from_bytes_until_nul(&plaintext).map_or(plaintext.len(), CStr::count_bytes);
+        let rest = plaintext.get(end..).unwrap_or_default();
         let mut reader = Reader::new(rest.get(1..).unwrap_or_default());
         let mut tlvs = Vec::new();
         while tlvs.len() < MAX_TLVS
@@ -104,7 +118,9 @@ impl Content {
         {
             tlvs.push(tlv);
         }
-        Self { text: text.to_vec(), tlvs }
+        // The capacity keeps the records until it is wiped with the text.
+        plaintext.truncate(end);
+        Self { text: plaintext, tlvs }
     }
 
     /// Text, NUL, records. The NUL stands also without records, as libotr writes it.
@@ -116,6 +132,14 @@ impl Content {
         }
     }
 }
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        wipe(&mut self.text);
+    }
+}
+
+impl ZeroizeOnDrop for Content {}
 
 impl core::fmt::Debug for Content {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

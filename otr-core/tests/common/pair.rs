@@ -98,7 +98,7 @@ impl End {
                     self.wire.push_back(line);
                 }
                 Output::Event(event) => self.events.push(event),
-                Output::Retired(pair) => self.retained.push(pair),
+                Output::Retired(pair) => self.retained.push(*pair),
             }
         }
     }

@@ -220,7 +220,7 @@ impl Face {
             match output {
                 Output::Send(line) => self.to_them.extend(self.cut(&line)),
                 Output::Event(event) => self.events.push(event),
-                Output::Retired(pair) => self.retired.push(pair),
+                Output::Retired(pair) => self.retired.push(*pair),
             }
         }
     }

@@ -6,29 +6,29 @@ use serde_json::{Value, json};
 
 /// All rows.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) rows: Vec<Row>,
+pub(crate) struct Report {
+    pub(crate) rows: Vec<Row>,
 }
 
 /// One operation, or one half of it.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) title: &'static str,
-    pub(super) ours: Spread,
-    pub(super) libotr: Option<Spread>,
+pub(crate) struct Row {
+    pub(crate) title: &'static str,
+    pub(crate) ours: Spread,
+    pub(crate) libotr: Option<Spread>,
 }
 
 /// The measurements of all rounds, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) min: f64,
-    pub(super) median: f64,
-    pub(super) max: f64,
+pub(crate) struct Spread {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     /// `None` if there are no measurements.
-    pub(super) fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let (lower, upper) = (values.get((values.len() - 1) / 2)?, values.get(values.len() / 2)?);
@@ -48,7 +48,7 @@ impl Row {
 }
 
 impl Report {
-    pub(super) fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let row = |row: &Row| {
             json!({
                 "operation": row.title,

@@ -17,6 +17,8 @@ use crate::transport::{Address, DeliveryId, Evidence, PeerId};
 
 /// Wishes and lines that wait for one conversation.
 pub(super) const MAX_PENDING: usize = 1024;
+/// What one commit may cover. The row grows by all of it before any of it is taken.
+const MAX_BATCH: usize = 32;
 /// Items of the inbox that the application has not acknowledged: beyond it, what comes is put aside.
 const MAX_SHOWN: usize = 1000;
 /// Their bytes.
@@ -33,10 +35,10 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// What is to be done, in order.
     pub(super) pending: VecDeque<Work>,
-    /// What was done last; it is finished when all that it brought about is durable and out.
-    pub(super) current: Option<Work>,
-    /// A text has come of it.
-    pub(super) gave_text: bool,
+    /// What was done last, in order, under one commit; it is finished when all that it brought about is durable and out.
+    pub(super) current: Vec<Work>,
+    /// Which of these deliveries have brought a text.
+    pub(super) read: Vec<DeliveryId>,
     pub(super) outgoing: Outgoing,
     /// Lines that the server has taken, which the store may not know because it failed.
     pub(super) taken: Vec<u64>,
@@ -97,6 +99,15 @@ pub(super) enum Work {
     Forget(Reply),
 }
 
+/// What became of deliveries that the store did not take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Undone {
+    /// They will not be tried again.
+    pub(super) given_up: usize,
+    /// They wait again, and come from the transport.
+    pub(super) waiting: usize,
+}
+
 /// Who waits for a row to be removed.
 pub(super) type Reply = oneshot::Sender<Result<(), ClientError>>;
 
@@ -114,8 +125,8 @@ impl Slot {
             name: RowName::conversation(account.as_str().as_bytes(), peer.as_str().as_bytes()),
             state: State::Absent { retry_at: None },
             pending: VecDeque::new(),
-            current: None,
-            gave_text: false,
+            current: Vec::new(),
+            read: Vec::new(),
             outgoing: Outgoing::default(),
             taken: Vec::new(),
             shown: BTreeMap::new(),
@@ -136,6 +147,17 @@ impl Slot {
         stuck || self.pending.len() >= MAX_PENDING || self.is_full()
     }
 
+    /// What may be done under the commit of what is done already: the next in line, but for a delivery that the
+    /// application has no room for. After a failure of the store each gets a commit of its own, so that one that cannot
+    /// be stored stands in nobody's way.
+    pub(super) fn next_alike(&mut self) -> Option<Work> {
+        let room = MAX_BATCH.min(MAX_SHOWN.saturating_sub(self.shown.len()));
+        if self.failures > 0 || self.current.len() >= room {
+            return None;
+        }
+        self.pending.pop_front_if(|work| !matches!(work, Work::Forget(_)))
+    }
+
     /// The application takes nothing: what is read now would only fill the row.
     pub(super) fn is_full(&self) -> bool {
         self.shown.len() >= MAX_SHOWN || self.shown.values().sum::<usize>() >= MAX_SHOWN_BYTES
@@ -145,7 +167,7 @@ impl Slot {
     pub(super) fn is_disposable(&self) -> bool {
         matches!(self.state, State::Absent { retry_at: None })
             && self.pending.is_empty()
-            && self.current.is_none()
+            && self.current.is_empty()
             && self.outgoing.is_empty()
             && self.taken.is_empty()
             && self.shown.is_empty()
@@ -158,7 +180,7 @@ impl Slot {
         let State::Ready(ready) = &self.state else { return false };
         ready.conversation.is_idle()
             && self.pending.is_empty()
-            && self.current.is_none()
+            && self.current.is_empty()
             && self.outgoing.is_empty()
             && !self.wanted
             && ready.conversation.poll_timeout().is_none_or(|due| due > until)
@@ -205,24 +227,25 @@ impl Slot {
     }
 
     /// How the conversation is after a failure of the store.
-    pub(super) fn note_failure(&mut self, error: &StoreError, retry_at: Timestamp) -> Option<Work> {
+    pub(super) fn note_failure(&mut self, error: &StoreError, retry_at: Timestamp) -> Undone {
         self.state = State::Absent { retry_at: Some(retry_at) };
         self.failures = self.failures.saturating_add(1);
         self.wanted = true;
-        match self.current.take()? {
-            Work::Delivery { from, line, evidence, origin, attempts } => {
-                let work = Work::Delivery { from, line, evidence, origin, attempts: attempts + 1 };
-                if attempts + 1 >= MAX_ATTEMPTS {
-                    return Some(work);
+        let mut undone = Undone::default();
+        for work in core::mem::take(&mut self.current).into_iter().rev() {
+            match work {
+                Work::Delivery { attempts, .. } if attempts + 1 >= MAX_ATTEMPTS => undone.given_up += 1,
+                Work::Delivery { from, line, evidence, origin, attempts } => {
+                    undone.waiting += usize::from(matches!(origin, Origin::Transport(_)));
+                    self.pending.push_front(Work::Delivery { from, line, evidence, origin, attempts: attempts + 1 });
                 }
-                self.pending.push_front(work);
+                Work::Wish { wish, .. } => wish.settle(Err(error.clone().into())),
+                Work::Transmitted(id) => self.taken.push(id),
+                // It is carried out at once and is never the work under way.
+                Work::Forget(reply) => drop(reply.send(Err(error.clone().into()))),
             }
-            Work::Wish { wish, .. } => wish.settle(Err(error.clone().into())),
-            Work::Transmitted(id) => self.taken.push(id),
-            // It is carried out at once and is never the work under way.
-            Work::Forget(reply) => drop(reply.send(Err(error.clone().into()))),
         }
-        None
+        undone
     }
 
     /// Remembers from where a device of the peer speaks. The server may lie about it: all it steers is where the server

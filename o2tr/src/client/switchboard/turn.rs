@@ -115,13 +115,7 @@ impl Switchboard {
     fn tell(&mut self, slot: &mut Slot, event: Event) {
         let peer = slot.peer.clone();
         if let Some(id) = event.id() {
-            let size = match &event {
-                Event::Text(Text { text, .. }) => {
-                    slot.gave_text = true;
-                    text.len()
-                }
-                _ => 0,
-            };
+            let size = if let Event::Text(Text { text, .. }) = &event { text.len() } else { 0 };
             // It was shown before the conversation was loaded again.
             if slot.shown.insert(id, size).is_some() {
                 return;
@@ -136,23 +130,26 @@ impl Switchboard {
 
     /// What was done last is durable, and all that follows from it is out.
     fn finish(&mut self, slot: &mut Slot) {
-        let Some(work) = slot.current.take() else { return };
-        slot.failures = 0;
-        match work {
-            Work::Transmitted(_) | Work::Forget(_) => {}
-            Work::Delivery { origin: Origin::Transport(id), .. } => {
-                // The text stands behind its commit: it is durable.
-                if slot.gave_text {
-                    self.requests.push_back(Request::Confirm(id));
+        if !slot.current.is_empty() {
+            slot.failures = 0;
+        }
+        for work in core::mem::take(&mut slot.current) {
+            match work {
+                Work::Transmitted(_) | Work::Forget(_) => {}
+                Work::Delivery { origin: Origin::Transport(id), .. } => {
+                    // The text stands behind its commit: it is durable.
+                    if slot.read.contains(&id) {
+                        self.requests.push_back(Request::Confirm(id));
+                    }
+                    self.requests.push_back(Request::Acknowledge(id));
                 }
-                self.requests.push_back(Request::Acknowledge(id));
-            }
-            Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
-            Work::Wish { wish, kind } => {
-                if let WishKind::Acknowledge(id) = kind {
-                    slot.shown.remove(&id);
+                Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
+                Work::Wish { wish, kind } => {
+                    if let WishKind::Acknowledge(id) = kind {
+                        slot.shown.remove(&id);
+                    }
+                    wish.settle(Ok(()));
                 }
-                wish.settle(Ok(()));
             }
         }
     }
@@ -184,8 +181,14 @@ impl Switchboard {
         if let Some(work) = next {
             self.uses += 1;
             slot.used = self.uses;
-            slot.gave_text = false;
-            slot.current = Some(self.carry_out(work, slot, now));
+            slot.read.clear();
+            self.carry_out(work, slot, now);
+            // What waits already shares the commit.
+            while !self.is_stranger(slot)
+                && let Some(work) = slot.next_alike()
+            {
+                self.carry_out(work, slot, now);
+            }
             return true;
         }
         let State::Ready(ready) = &mut slot.state else { return false };
@@ -214,8 +217,14 @@ impl Switchboard {
         Some(Work::Delivery { from, line, evidence, origin: Origin::Journal(id), attempts: slot.failures })
     }
 
-    fn carry_out(&mut self, mut work: Work, slot: &mut Slot, now: Timestamp) -> Work {
-        let State::Ready(ready) = &mut slot.state else { return work };
+    /// Whether an offer of the peer would be one of a stranger, or one was just now.
+    fn is_stranger(&self, slot: &Slot) -> bool {
+        let State::Ready(ready) = &slot.state else { return false };
+        ready.stranger || (!self.may_answer(&slot.peer) && ready.conversation.view().privacy == Privacy::Plaintext)
+    }
+
+    fn carry_out(&mut self, mut work: Work, slot: &mut Slot, now: Timestamp) {
+        let State::Ready(ready) = &mut slot.state else { return };
         match &mut work {
             Work::Delivery { line, evidence, origin, .. } => {
                 if matches!(origin, Origin::Transport(_)) {
@@ -225,13 +234,19 @@ impl Switchboard {
                     !self.may_answer(&slot.peer) && ready.conversation.view().privacy == Privacy::Plaintext;
                 // An offer that came late is reported and not answered: so are those of strangers.
                 let evidence = Evidence { offline: evidence.offline || ready.stranger, ..*evidence };
+                let before = ready.conversation.newest_text();
                 ready.conversation.handle_delivery(line, &evidence, now, self.random.fresh());
+                if let Origin::Transport(id) = origin
+                    && ready.conversation.newest_text() != before
+                {
+                    slot.read.push(*id);
+                }
             }
             Work::Wish { wish, .. } => wish.fulfil(&mut ready.conversation, now, self.random.fresh()),
             Work::Transmitted(id) => ready.conversation.transmitted(*id),
             Work::Forget(_) => {}
         }
-        work
+        slot.current.push(work);
     }
 
     fn set_deadline(&mut self, slot: &Slot) {
@@ -250,15 +265,9 @@ impl Switchboard {
             failures => FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_WAIT),
         };
         let retry_at = now.after(wait);
-        let before = slot.pending.len();
-        let given_up = slot.note_failure(&error, retry_at);
-        if slot.pending.len() > before
-            && matches!(slot.pending.front(), Some(Work::Delivery { origin: Origin::Transport(_), .. }))
-        {
-            // It waits again.
-            self.waiting += 1;
-        }
-        if given_up.is_some() {
+        let undone = slot.note_failure(&error, retry_at);
+        self.waiting += undone.waiting;
+        for _ in 0..undone.given_up {
             self.events.push_back(ClientEvent::GivenUp { peer: slot.peer.clone() });
         }
         if matches!(error, StoreError::Poisoned | StoreError::Closed) {
