@@ -52,12 +52,13 @@ impl Harness for Real {
 
     async fn cut(&mut self, account: &str, resource: &str) {
         let link = &self.links[&format!("{account}/{resource}")];
-        link.refuse();
+        // The port stays ours; who connects anew waits until it is mended.
+        link.freeze();
         link.drop_connections();
     }
 
     async fn mend(&mut self, account: &str, resource: &str) {
-        self.links[&format!("{account}/{resource}")].accept().unwrap();
+        self.links[&format!("{account}/{resource}")].thaw();
     }
 
     fn patience(&self) -> Duration {

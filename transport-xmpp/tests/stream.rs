@@ -48,11 +48,10 @@ fn offline(event: &TransportEvent) -> Option<OfflineReason> {
     }
 }
 
+/// Breaks a connection; who connects anew waits until the link thaws.
 fn cut(link: &Proxy) {
-    block_in_place(|| {
-        link.refuse();
-        link.drop_connections();
-    });
+    link.freeze();
+    link.drop_connections();
 }
 
 /// What a plain client sees of our lines.
@@ -104,12 +103,11 @@ async fn a_broken_stream_goes_on(kind: Kind) {
     let edge = bob.send(&to_alice, "on the edge").await;
     assert_eq!(texts(&alice.receive(1).await), ["on the edge"]);
     cut(&link);
-    link.thaw();
     bob.event(offline).await;
     alice.send_accepted(&to_bob, "four").await;
     // Safe only now, while there is no connection.
     bob.transport.acknowledge(before[2].id).await;
-    block_in_place(|| link.accept()).unwrap();
+    link.thaw();
     assert!(bob.event(online).await, "resumed");
     let after = bob.receive(1).await;
     assert_eq!(texts(&after), ["four"]);
@@ -226,7 +224,7 @@ async fn another_device_took_it(kind: Kind) {
     say("missed 1");
     say("missed 2");
     phone.receive(2).await;
-    block_in_place(|| link.accept()).unwrap();
+    link.thaw();
     assert!(!tablet.event(online).await, "a new stream");
     tablet.event(|event| matches!(event, TransportEvent::CaughtUp).then_some(())).await;
     let missed = tablet.deliveries.clone();
