@@ -124,7 +124,8 @@ pub(crate) fn of_tls(error: &rustls::Error) -> ConnectError {
             Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
                 OfflineReason::CertificateExpired
             }
-            Bad::UnknownIssuer => OfflineReason::CertificateUntrusted,
+            // The signature is bad where somebody has taken the name of an authority that is trusted.
+            Bad::UnknownIssuer | Bad::BadSignature => OfflineReason::CertificateUntrusted,
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => OfflineReason::CertificateName,
             _ => OfflineReason::Certificate,
         },
@@ -182,7 +183,8 @@ mod tests {
             (CertificateError::NotValidYet, OfflineReason::CertificateExpired),
             (CertificateError::UnknownIssuer, OfflineReason::CertificateUntrusted),
             (CertificateError::NotValidForName, OfflineReason::CertificateName),
-            (CertificateError::BadSignature, OfflineReason::Certificate),
+            (CertificateError::BadSignature, OfflineReason::CertificateUntrusted),
+            (CertificateError::BadEncoding, OfflineReason::Certificate),
         ] {
             let error = of_io(&io::Error::other(Error::InvalidCertificate(bad)));
             assert_eq!((error.reason(), error.permanent()), (reason, true));

@@ -11,7 +11,7 @@ mod prosody;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -125,6 +125,7 @@ impl Kind {
     /// Both, for tests that are made once for each.
     pub const ALL: [Self; 2] = [Self::Prosody, Self::Ejabberd];
 
+    /// The program that comes with its package.
     fn program(self) -> &'static str {
         match self {
             Self::Prosody => prosody::PROGRAM,
@@ -242,16 +243,20 @@ impl Server {
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         let mut command = match self.kind {
-            Kind::Prosody => prosody::command(self),
-            Kind::Ejabberd => ejabberd::command(self),
+            Kind::Prosody => prosody::command(self)?,
+            Kind::Ejabberd => ejabberd::command(self)?,
         };
         let output = File::options().create(true).append(true).open(self.path("output"))?;
         command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output).current_dir(self.folder.path());
         let mut process = Guard::spawn(self.kind.program(), command)?;
         let ports = [self.starttls.number(), self.direct_tls.number()];
-        let ready = wait_until("the server to be ready", PATIENCE, || match process.ended()? {
-            Some(status) => bail!("it ended with {status}"),
-            None => Ok(probe::is_ready(ports[0], DOMAIN) && probe::listens(ports[1])).map(|ready| ready.then_some(())),
+        let ready = wait_until("the server to be ready", PATIENCE, || {
+            if let Some(status) = process.ended()? {
+                bail!("it ended with {status}");
+            }
+            let accounts = self.kind == Kind::Prosody || ejabberd::is_ready(self)?;
+            let ready = accounts && probe::is_ready(ports[0], DOMAIN) && probe::listens(ports[1]);
+            Ok(ready.then_some(()))
         });
         ready.with_context(|| format!("{:?} does not come up; its log ends with:\n{}", self.kind, self.log()))?;
         self.process = Some(process);

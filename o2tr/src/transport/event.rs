@@ -210,7 +210,7 @@ pub enum OfflineReason {
     #[error("the server's certificate is for another name than the domain of the address")]
     CertificateName,
     /// The trusted authorities could not be loaded.
-    #[error("the file of trusted certification authorities cannot be read or holds none")]
+    #[error("the trusted certification authorities cannot be read: those of the system, or the file that was given")]
     Roots,
     /// The server is not responsible for the domain.
     #[error("the server does not serve the domain of the address; check the address and the server")]

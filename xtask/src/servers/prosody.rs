@@ -27,10 +27,10 @@ pub(super) fn prepare(server: &Server) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn command(server: &Server) -> Command {
+pub(super) fn command(server: &Server) -> Result<Command> {
     let mut command = guarded(PROGRAM);
     command.arg("--config").arg(server.path("prosody.cfg.lua")).arg("-F");
-    command
+    Ok(command)
 }
 
 fn configuration(server: &Server) -> Result<String> {
