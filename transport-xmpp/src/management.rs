@@ -15,7 +15,7 @@ use crate::archive::ArchiveId;
 pub(crate) struct CountTooHigh;
 
 /// A stanza that the server has not counted yet.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sent {
     pub(crate) stanza: Stanza,
     /// Who waits for the answer.
@@ -71,7 +71,7 @@ impl Outbound {
         self.queue.iter_mut().find(of_id)?.token.take()
     }
 
-    /// What is to be sent again after a resumption, in order.
+    /// What the server has not counted, in order: it is sent again after a resumption.
     pub(crate) fn unacknowledged(&self) -> impl Iterator<Item = &Stanza> {
         self.queue.iter().map(|sent| &sent.stanza)
     }
@@ -85,6 +85,15 @@ impl Outbound {
     pub(crate) fn restart(&mut self) -> VecDeque<Sent> {
         self.counted = 0;
         core::mem::take(&mut self.queue)
+    }
+}
+
+/// The same stanza once more.
+pub(crate) fn copy(stanza: &Stanza) -> Stanza {
+    match stanza {
+        Stanza::Iq(iq) => Stanza::Iq(iq.clone()),
+        Stanza::Message(message) => Stanza::Message(message.clone()),
+        Stanza::Presence(presence) => Stanza::Presence(presence.clone()),
     }
 }
 

@@ -10,7 +10,7 @@ mod questions;
 mod receive;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use o2tr::transport::{
     Address, Delivery, DeliveryId, Limits, OfflineReason, PeerId, Refusal, SendToken, TransportEvent,
@@ -26,7 +26,7 @@ use xmpp_parsers::stream_error::StreamError;
 
 use crate::archive::Archive;
 use crate::ids::Ids;
-use crate::management::{Inbound, Outbound, Sent};
+use crate::management::{Inbound, Outbound, Sent, copy};
 use crate::stanza::{self, Received};
 use contacts::Contacts;
 use keepalive::Keepalive;
@@ -209,7 +209,7 @@ impl Session {
             self.ask_for_carbons(now);
         }
         self.announce(now);
-        self.carry_out_wishes();
+        self.carry_out_wishes(now);
     }
 
     /// The former stream goes on; the server has `h` stanzas of it.
@@ -221,12 +221,12 @@ impl Session {
         self.elements.clear();
         self.events.push_back(TransportEvent::Online { resumed: true });
         self.accepted(sent);
-        self.elements.extend(self.outbound.unacknowledged().cloned().map(XmppStreamElement::Stanza));
+        self.elements.extend(self.outbound.unacknowledged().map(copy).map(XmppStreamElement::Stanza));
         if !self.outbound.is_empty() {
             self.keepalive.sent();
         }
         self.announce(now);
-        self.carry_out_wishes();
+        self.carry_out_wishes(now);
         Ok(())
     }
 
@@ -255,6 +255,11 @@ impl Session {
         self.resumption = None;
         self.elements.clear();
         self.settle(None);
+    }
+
+    /// Queues the last word on a stream: our final count.
+    pub(crate) const fn take_leave(&mut self) {
+        self.count_due = true;
     }
 
     /// The application sends a line.
@@ -297,10 +302,10 @@ impl Session {
     }
 
     /// The application makes a peer a contact, or gives it up.
-    pub(crate) fn set_contact(&mut self, peer: &PeerId, contact: bool) {
+    pub(crate) fn set_contact(&mut self, peer: &PeerId, contact: bool, now: Instant) {
         self.contacts.wish(peer, contact);
         if self.connected {
-            self.carry_out_wishes();
+            self.carry_out_wishes(now);
         }
     }
 
@@ -341,7 +346,7 @@ impl Session {
     /// Queues a stanza for the server. Without counting only what somebody waits for is kept.
     fn push(&mut self, stanza: Stanza, token: Option<SendToken>) {
         if self.managed || token.is_some() {
-            self.outbound.push(stanza.clone(), token);
+            self.outbound.push(copy(&stanza), token);
             self.keepalive.sent();
         }
         self.elements.push_back(XmppStreamElement::Stanza(stanza));

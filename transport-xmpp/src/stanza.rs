@@ -7,7 +7,7 @@ mod refusal;
 
 pub(crate) use disco::{about_us, capabilities};
 pub(crate) use incoming::{Context, Read, Received, address, read};
-pub(crate) use outgoing::{is_otr, line_message, receipt, weigh};
+pub(crate) use outgoing::{line_message, receipt, weigh};
 pub(crate) use refusal::refusal;
 
 /// Hints to servers (XEP-0334).

@@ -3,9 +3,15 @@
 //! A driver is made with an account of a [`crate::servers::Server`] and logs in. What it does from then on is
 //! [`ChatClient`]; peers are bare JIDs.
 
+mod mcabber;
+mod terminal;
+
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+pub use self::mcabber::Mcabber;
+pub use self::terminal::{Inside, Terminal};
 
 use crate::process::wait_until;
 
@@ -183,4 +189,13 @@ pub trait ChatClient {
         let reached = wait_until(&what, patience, || Ok(Some(self.smp(peer)?).filter(wanted)));
         reached.with_context(|| self.screen())
     }
+}
+
+/// A fingerprint without what programs put between its digits.
+fn bare_fingerprint(shown: &str) -> Result<String> {
+    let digits: String = shown.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
+    if digits.len() != 40 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        bail!("{shown:?} is no fingerprint");
+    }
+    Ok(digits)
 }

@@ -22,8 +22,10 @@ pub struct Raw {
     process: Guard,
     stdin: ChildStdin,
     bytes: Receiver<Vec<u8>>,
+    complaints: Receiver<String>,
     elements: Elements,
     jid: String,
+    features: String,
 }
 
 impl Raw {
@@ -44,7 +46,7 @@ impl Raw {
             command.args(["-starttls", "xmpp", "-xmpphost", server.domain()]);
         }
         command.args(["-connect", &format!("{host}:{port}")]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Guard::spawn("openssl", command)?;
         let stdin = process.take_stdin().context("no standard input")?;
         let mut stdout = process.take_stdout().context("no standard output")?;
@@ -57,8 +59,24 @@ impl Raw {
                 }
             }
         });
-        let mut raw = Self { process, stdin, bytes, elements: Elements::default(), jid: String::new() };
-        raw.begin(server)?;
+        let mut stderr = process.take_stderr().context("no standard error")?;
+        let (sender, complaints) = channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            let _ = sender.send(text);
+        });
+        let mut raw = Self {
+            process,
+            stdin,
+            bytes,
+            complaints,
+            elements: Elements::default(),
+            jid: String::new(),
+            features: String::new(),
+        };
+        // If the program has ended already, the first element that is waited for tells why.
+        let _ = raw.begin(server);
         Ok(raw)
     }
 
@@ -78,7 +96,7 @@ impl Raw {
             bail!("{account} cannot log in: {answer}");
         }
         raw.begin(server)?;
-        raw.features()?;
+        raw.features = raw.features()?;
         raw.send(&format!(
             "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource>\
              </bind></iq>"
@@ -93,6 +111,12 @@ impl Raw {
     #[must_use]
     pub fn jid(&self) -> &str {
         &self.jid
+    }
+
+    /// What the server offered after the login; empty before.
+    #[must_use]
+    pub fn features_when_bound(&self) -> &str {
+        &self.features
     }
 
     /// Sends anything.
@@ -129,7 +153,10 @@ impl Raw {
             match self.bytes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.elements.push(&bytes),
                 Err(RecvTimeoutError::Timeout) => bail!("{}: nothing came in {patience:?}", self.jid),
-                Err(RecvTimeoutError::Disconnected) => bail!("{}: the stream has ended", self.jid),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let complaints = self.complaints.recv_timeout(PATIENCE).unwrap_or_default();
+                    bail!("{}: the stream has ended; openssl says: {}", self.jid, complaints.trim())
+                }
             }
         }
     }

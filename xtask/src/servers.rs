@@ -59,7 +59,8 @@ pub struct Setup {
     pub mechanisms: Mechanisms,
     /// The longest stanza it takes, in bytes; a longer one ends the stream. Prosody takes no limit below 10000.
     pub max_stanza: Option<u32>,
-    /// How many messages it stores for an account that is offline before it refuses more.
+    /// How many messages it stores for an account that is offline before it refuses more. Prosody refuses nothing that is in
+    /// its archive: order it without.
     pub max_offline: Option<u32>,
     /// Accounts beside the usual ones, without contacts.
     pub strangers: Vec<String>,

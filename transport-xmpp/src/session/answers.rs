@@ -11,7 +11,6 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use xmpp_parsers::version::VersionResult;
 
 use o2tr::transport::PeerId;
-use tokio::time::Instant;
 
 use super::Session;
 use crate::stanza;
@@ -40,11 +39,11 @@ impl Session {
     }
 
     /// Somebody tells us to change something. Only our account may, and only the roster (RFC 6121, section 2.1.6).
-    pub(super) fn told(&mut self, from: Option<Jid>, id: String, payload: Element, now: Instant) {
+    pub(super) fn ordered(&mut self, from: Option<Jid>, id: String, payload: Element) {
         let by_account = from.as_ref().is_none_or(|from| *from == self.account);
         match Roster::try_from(payload) {
             Ok(push) if by_account => {
-                self.roster_changed(push, now);
+                self.roster_changed(push);
                 self.reply(from, id, Some(None));
             }
             Ok(_) | Err(_) => self.reply(from, id, None),

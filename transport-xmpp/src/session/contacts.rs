@@ -56,7 +56,9 @@ impl Contacts {
     }
 
     pub(super) fn wish(&mut self, peer: &PeerId, contact: bool) {
-        self.wishes.insert(peer.clone(), contact);
+        if self.wishes.len() < MAX_CONTACTS || self.wishes.contains_key(peer) {
+            self.wishes.insert(peer.clone(), contact);
+        }
     }
 
     /// Takes the server's word on a contact. Returns its standing if that is news.
@@ -88,18 +90,18 @@ impl Contacts {
 
 impl Session {
     /// The whole roster has come (section 2.1.4).
-    pub(super) fn roster_came(&mut self, roster: Roster, now: Instant) {
+    pub(super) fn roster_came(&mut self, roster: Roster) {
         let listed: HashSet<_> = roster.items.iter().map(|item| PeerId::new(item.jid.as_str())).collect();
         let gone: Vec<_> = self.contacts.roster.keys().filter(|peer| !listed.contains(*peer)).cloned().collect();
         for peer in gone {
             self.contacts.roster.remove(&peer);
             self.events.push_back(TransportEvent::Subscription { peer, subscription: Subscription::None });
         }
-        self.roster_changed(roster, now);
+        self.roster_changed(roster);
     }
 
     /// Some of it has changed (section 2.1.6).
-    pub(super) fn roster_changed(&mut self, roster: Roster, _now: Instant) {
+    pub(super) fn roster_changed(&mut self, roster: Roster) {
         for item in &roster.items {
             if let Some((peer, subscription)) = self.contacts.learn(item) {
                 self.events.push_back(TransportEvent::Subscription { peer, subscription });
@@ -149,7 +151,7 @@ impl Session {
     }
 
     /// Tells the server what the user wants of contacts (sections 3.1.1, 3.1.5 and 2.5).
-    pub(super) fn carry_out_wishes(&mut self) {
+    pub(super) fn carry_out_wishes(&mut self, now: Instant) {
         for (peer, contact) in core::mem::take(&mut self.contacts.wishes) {
             let Ok(jid) = BareJid::new(peer.as_str()) else { continue };
             if contact {
@@ -168,7 +170,7 @@ impl Session {
                     self.subscription(jid.clone(), Type::Unsubscribed);
                 }
                 if self.contacts.roster.contains_key(&peer) {
-                    self.remove_from_roster(jid);
+                    self.remove_from_roster(jid, now);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 use xmpp_parsers::iq::{Iq, IqPayload, IqSetPayload};
-use xmpp_parsers::jid::Jid;
+use xmpp_parsers::jid::{BareJid, Jid};
 use xmpp_parsers::mam::{self, Fin};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ping::Ping;
@@ -77,7 +77,15 @@ impl Session {
         self.order(carbons::Enable, now);
     }
 
-    pub(super) fn set_roster_item(&mut self, item: roster::Item, now: Instant) {
+    pub(super) fn remove_from_roster(&mut self, jid: BareJid, now: Instant) {
+        let item = roster::Item {
+            jid,
+            name: None,
+            subscription: roster::Subscription::Remove,
+            ask: roster::Ask::None,
+            groups: Vec::new(),
+            approved: None,
+        };
         self.order(Roster { ver: None, items: vec![item] }, now);
     }
 
@@ -104,7 +112,7 @@ impl Session {
                 if let Ok(Some(payload)) = answer
                     && let Ok(roster) = Roster::try_from(payload)
                 {
-                    self.roster_came(roster, now);
+                    self.roster_came(roster);
                 }
             }
             Question::Count(sent) => {

@@ -65,7 +65,7 @@ impl Session {
                 let (header, payload) = iq.split();
                 match payload {
                     IqPayload::Get(payload) => self.asked(header.from, header.id, payload),
-                    IqPayload::Set(payload) => self.told(header.from, header.id, payload, now),
+                    IqPayload::Set(payload) => self.ordered(header.from, header.id, payload),
                     IqPayload::Result(_) | IqPayload::Error(_) => {
                         self.answered(header.from.as_ref(), &header.id, payload, now);
                     }

@@ -16,7 +16,12 @@ pub(crate) fn about_us(node: Option<String>, receipts: bool) -> DiscoInfoResult 
     }
     DiscoInfoResult {
         node,
-        identities: vec![Identity::new_anonymous("client", "pc")].into_iter().map(named).collect(),
+        identities: vec![Identity {
+            category: "client".to_owned(),
+            type_: "pc".to_owned(),
+            lang: None,
+            name: Some("O2TR".to_owned()),
+        }],
         features: features.into_iter().map(str::to_owned).collect(),
         extensions: Vec::new(),
     }
@@ -26,10 +31,6 @@ pub(crate) fn about_us(node: Option<String>, receipts: bool) -> DiscoInfoResult 
 pub(crate) fn capabilities(receipts: bool) -> Option<Caps> {
     let hash = hash_caps(&compute_disco(&about_us(None, receipts)), Algo::Sha_1).ok()?;
     Some(Caps::new(NODE, hash))
-}
-
-fn named(identity: Identity) -> Identity {
-    Identity { name: Some("O2TR".to_owned()), ..identity }
 }
 
 #[cfg(test)]

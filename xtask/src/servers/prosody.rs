@@ -76,9 +76,7 @@ fn configuration(server: &Server) -> Result<String> {
     let tls = format!("{{ certificate = {certificate:?}, key = {key:?}, protocol = {protocol:?} }}");
     writeln!(text, "ssl = {tls}\nc2s_direct_tls_ssl = {tls}\nVirtualHost {:?}\nssl = {tls}", server.domain())?;
     if let Some(messages) = setup.max_offline {
-        // The limit counts for every store of the kind, so the archive gets another kind.
         writeln!(text, "storage_archive_item_limit = {messages}")?;
-        writeln!(text, "storage = {{ archive = \"memory\" }}")?;
     }
     Ok(text)
 }
