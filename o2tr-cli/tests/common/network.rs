@@ -89,6 +89,7 @@ impl Device {
     /// Starts it and waits until what waited at the server has been read.
     pub(crate) fn log_in(&self) -> Talker {
         let mut talker = self.start();
+        talker.wait("online");
         talker.wait("caught_up");
         talker
     }

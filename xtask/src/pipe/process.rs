@@ -193,9 +193,8 @@ impl PipeProcess {
 
     fn exchange(&mut self, line: &str) -> Result<(Vec<Event>, Event)> {
         let stdin = self.stdin.as_mut().with_context(|| format!("{}: standard input is closed", self.label))?;
-        if stdin.write_all(format!("{line}\n").as_bytes()).is_err() {
-            return Err(self.ended(Vec::new()));
-        }
+        // If it has ended already, what it said before is still to be read.
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
         self.collect(line, "done")
     }
 
