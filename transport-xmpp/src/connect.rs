@@ -35,7 +35,6 @@ use tls::{Bindings, Tls};
 pub(crate) use backoff::Backoff;
 pub(crate) use link::Link;
 pub(crate) use metered::Unacceptable;
-pub(crate) use random::number as random_number;
 
 /// A stream behind the login, before resource binding (RFC 6120, section 7) or resumption (XEP-0198).
 #[derive(Debug)]

@@ -42,10 +42,10 @@ impl Choice {
         let offered = &features.sasl_mechanisms;
         let announced = features.sasl_cb.as_ref().map(|announced| announced.types.as_slice()).unwrap_or_default();
         let hashes = [Hash::Sha256, Hash::Sha1];
-        if let Some(bound) = bound(announced, bindings) {
-            if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, true))) {
-                return Ok(Self::Scram(hash, bound));
-            }
+        if let Some(bound) = bound(announced, bindings)
+            && let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, true)))
+        {
+            return Ok(Self::Scram(hash, bound));
         }
         if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, false))) {
             let could = bindings.exporter.is_some() || bindings.end_point.is_some();
