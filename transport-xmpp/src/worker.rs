@@ -266,7 +266,8 @@ impl Worker {
     }
 
     fn set_limits(&mut self, announced: Limits) {
-        let max_message_len = self.learnt.map_or(announced.max_message_len, |bytes| bytes.min(announced.max_message_len));
+        let max_message_len =
+            self.learnt.map_or(announced.max_message_len, |bytes| bytes.min(announced.max_message_len));
         let limits = Limits { max_message_len };
         self.session.set_limits(limits);
         self.outbox.set_limits(limits);

@@ -258,7 +258,12 @@ async fn nobody_there(kind: Kind) {
     assert_eq!(reason, Refusal::Undeliverable);
     alice.send_accepted(&bare(&server, "bob"), "hello").await;
     alice.quiet(QUIET).await;
-    assert!(!alice.others.iter().any(|event| matches!(event, TransportEvent::Bounced { .. } | TransportEvent::Refused { .. })));
+    assert!(
+        !alice
+            .others
+            .iter()
+            .any(|event| matches!(event, TransportEvent::Bounced { .. } | TransportEvent::Refused { .. }))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,7 +287,8 @@ async fn receipts_come_after_reading() {
     block_in_place(|| alice.send(request)).unwrap();
     let delivery = bob.receive(1).await.remove(0);
     bob.quiet(QUIET).await;
-    block_in_place(|| alice.send("<iq type='get' id='mark' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")).unwrap();
+    block_in_place(|| alice.send("<iq type='get' id='mark' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"))
+        .unwrap();
     let mut early = Vec::new();
     wait_for(&mut alice, |xml| {
         early.push(xml.to_owned());

@@ -3,7 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// A number for spreading load; 0 if there is no randomness.
-pub(super) fn number() -> u32 {
+pub(crate) fn number() -> u32 {
     bytes().map_or(0, u32::from_ne_bytes)
 }
 
