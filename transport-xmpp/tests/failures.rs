@@ -1,12 +1,13 @@
 //! What goes wrong with a connection is told in one sentence, and tried again only where that can help.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test")]
 
-mod support;
+#[path = "support/device.rs"]
+mod device;
 
 use core::time::Duration;
 
+use device::{Device, PATIENCE, bare, config, server, texts};
 use o2tr::transport::{OfflineReason, Refusal, Transport, TransportEvent};
-use support::{Device, PATIENCE, bare, config, server, texts};
 use transport_xmpp::{Config, HostPort, Password, Security, address};
 use xtask::raw::Raw;
 use xtask::servers::{Certificate, Kind, Mechanisms, Server, Setup};
