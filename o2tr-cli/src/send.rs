@@ -142,6 +142,8 @@ impl Watch {
                 self.connected = true;
                 self.offline = None;
             }
+            // Our own good-bye.
+            Some(ClientEvent::Offline { reason: OfflineReason::Closed, .. }) => {}
             Some(ClientEvent::Offline { reason, .. }) => {
                 self.connected = false;
                 self.offline = Some(reason);
