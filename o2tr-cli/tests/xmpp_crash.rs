@@ -107,6 +107,10 @@ fn comes_back_and_dies(server: &Server, place: &str, passing: u32) -> bool {
     assert_eq!(texts, wanted, "{place}:{passing}");
     let outbox = a.ask(&json!({"cmd": "outbox", "to": BOB}), "outbox");
     assert_eq!(outbox.get("items"), Some(&json!([])), "{place}:{passing}");
+    // A device that was killed counts as there for a while, and would get what is for the next one.
+    for process in [a.process, bob.talker.process] {
+        assert!(process.quit().unwrap().success());
+    }
     died
 }
 
@@ -161,5 +165,8 @@ fn a_sender_that_dies_before_a_line_leaves_sends_it_later() {
         b.send(ALICE, "got it");
         a.wait_until("the proof", |event| event.is("acknowledged") && event.text("id") == Some("survivor"));
         assert!(!b.rest().iter().any(|event| event.is("plaintext")), "{place}: nothing twice");
+        for process in [a.process, b.process] {
+            assert!(process.quit().unwrap().success());
+        }
     }
 }
