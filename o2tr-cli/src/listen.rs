@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<(), Failure> {
         config.answering = Answering::Only(Arc::new(move |peer| named.contains(peer)));
     }
     runtime()?.block_on(async {
-        let transport = xmpp::start(network, keeping.identity());
+        let transport = xmpp::start(network, &keeping);
         let running = Running::start(config, transport, keeping)?;
         listen(running, arguments, &peers).await
     })

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<(), Failure> {
         config.settings.policy |= Policy::REQUIRE_ENCRYPTION;
     }
     let outcome = runtime()?.block_on(async {
-        let transport = xmpp::start(network, keeping.identity());
+        let transport = xmpp::start(network, &keeping);
         let running = Running::start(config, transport, keeping)?;
         send(running, arguments, &peer, &text).await
     })?;

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use o2tr::transport::PeerId;
-use otr_core::Identity;
 use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security, Xmpp};
 
 use crate::account::Account;
 use crate::account::file::SecurityWord;
 use crate::failure::Failure;
 use crate::password::Purpose;
+use crate::running::Keeping;
+
+/// The file in a state directory that says how far the archive was read.
+const ARCHIVE_POSITION: &str = "archive";
 
 /// The longest silence before a connection is tested, in seconds: a day.
 const LONGEST_PING: u32 = 86_400;
@@ -45,8 +48,15 @@ pub(crate) fn config(account: &Account) -> Result<Config, Failure> {
 /// Without another name the device has that of its instance: always the same, so that after a crash the server takes
 /// the new connection for the old one's successor and hands over at once what it had kept for it to resume. The instance
 /// stands in every message anyway.
-pub(crate) fn start(mut config: Config, identity: &Identity) -> Xmpp {
-    config.resource.get_or_insert_with(|| format!("o2tr-{:08x}", identity.instance().get()));
+///
+/// How far the archive was read is remembered in the state directory: some servers keep only there what was under way to a
+/// program that died.
+pub(crate) fn start(mut config: Config, keeping: &Keeping) -> Xmpp {
+    let instance = keeping.identity().instance();
+    config.resource.get_or_insert_with(|| format!("o2tr-{:08x}", instance.get()));
+    if let Keeping::Directory(directory, _) = keeping {
+        config.archive_position = Some(directory.join(ARCHIVE_POSITION));
+    }
     Xmpp::start(config)
 }
 

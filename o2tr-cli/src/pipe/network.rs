@@ -91,7 +91,7 @@ pub(super) fn serve(arguments: &PipeArguments, login: &LoginArguments) -> Result
     runtime()?.block_on(async {
         let mut reporter = Reporter::default();
         endpoint.say_ready(&mut reporter, found.privacy);
-        let transport = xmpp::start(config, keeping.identity());
+        let transport = xmpp::start(config, &keeping);
         let running = Running::start(client, transport, keeping)?;
         endpoint.talk(running, reporter).await
     })

@@ -163,13 +163,8 @@ impl Session {
         let Step::Page { after, query } = step else { return self.caught_up() };
         let after = after.map(|id| id.as_str().to_owned());
         let set = SetQuery { max: Some(archive::PAGE), after, before: None, index: None };
-        let query = mam::Query {
-            queryid: Some(mam::QueryId(query)),
-            node: None,
-            form: None,
-            set: Some(set),
-            flip_page: false,
-        };
+        let query =
+            mam::Query { queryid: Some(mam::QueryId(query)), node: None, form: None, set: Some(set), flip_page: false };
         let id = self.ids.next();
         let iq = Iq::from_set(id.clone(), query);
         self.ask(id, iq, Question::Page, now);
@@ -195,7 +190,7 @@ impl Session {
     /// Whether a stanza is our server's or our account's own word (RFC 6120, section 8.1.2.1).
     pub(super) fn is_our_server(&self, from: Option<&Jid>) -> bool {
         let Some(from) = from else { return true };
-        let ours = self.jid.as_ref().is_some_and(|own| *from == Jid::from(own.clone()));
+        let ours = self.jid.as_ref().is_some_and(|own| *own == *from);
         let domain = from.node().is_none() && from.resource().is_none() && from.domain() == self.account.domain();
         ours || domain || *from == self.account
     }
