@@ -295,7 +295,7 @@ fn texts_are_sent_and_listened_to_by_scripts() {
     );
     let mut listener = Listener::start(&there, &["--count", "1"]);
     assert_eq!(listener.line(), "alice@localhost: later\u{fffd}");
-    assert_eq!(listener.line(), "and more");
+    assert_eq!(listener.line(), "\tand more");
     assert!(listener.0.wait().unwrap().success());
 
     // A command that fails has not taken the text.
