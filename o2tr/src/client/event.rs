@@ -22,7 +22,10 @@ pub enum ClientEvent {
         event: conversation::Event,
     },
     /// The connection stands.
-    Online,
+    Online {
+        /// The former connection goes on: the presence of peers is as last told. Otherwise nobody is there until told.
+        resumed: bool,
+    },
     /// The connection is gone. Texts can be written all the same.
     Offline {
         /// Why.
@@ -91,6 +94,11 @@ pub enum ClientEvent {
         peer: PeerId,
         /// How.
         error: StoreError,
+    },
+    /// Everything that had happened when [`Client::mark`](super::Client::mark) was called has been told.
+    Mark {
+        /// The number of that call.
+        number: u64,
     },
     /// A received line was given up for this run, after the store had failed on it several times. It was not
     /// acknowledged to the server, so it comes again.

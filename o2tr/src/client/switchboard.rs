@@ -214,6 +214,7 @@ impl Switchboard {
                 }
                 self.settings = settings;
             }
+            Command::Mark(number) => self.events.push_back(ClientEvent::Mark { number }),
             Command::Stop => self.stop(),
         }
     }

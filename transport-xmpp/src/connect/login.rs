@@ -58,7 +58,7 @@ impl Choice {
         if plain { Ok(Self::Plain) } else { Err(OfflineReason::Mechanism.into()) }
     }
 
-    fn mechanism(&self) -> Mechanism {
+    pub(super) fn mechanism(&self) -> Mechanism {
         match self {
             Self::Plain => Mechanism::Plain,
             Self::Scram(Hash::Sha1, Gs2::Bound { .. }) => Mechanism::ScramSha1Plus,

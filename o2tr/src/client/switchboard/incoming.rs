@@ -49,7 +49,7 @@ impl Switchboard {
             slot.outgoing.reconnected(resumed);
         }
         self.enqueue_all();
-        self.events.push_back(ClientEvent::Online);
+        self.events.push_back(ClientEvent::Online { resumed });
     }
 
     fn delivered(&mut self, delivery: Delivery) {
@@ -149,6 +149,7 @@ impl Switchboard {
             Answering::Everybody => true,
             Answering::Contacts => self.presence.is_contact(peer),
             Answering::Also(decide) => self.presence.is_contact(peer) || decide(peer),
+            Answering::Only(decide) => self.presence.is_allowed(peer) || decide(peer),
         }
     }
 }
