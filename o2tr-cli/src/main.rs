@@ -1,6 +1,7 @@
 //! The program `o2tr`.
 
 mod args;
+mod chat;
 mod demo;
 mod documents;
 mod failure;
