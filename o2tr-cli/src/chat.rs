@@ -16,4 +16,7 @@ mod view;
 mod wish;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use update::search_hits;
