@@ -18,12 +18,43 @@ pub const LIBOTR_PIPE: &str = "O2TR_LIBOTR_PIPE";
 pub fn require_driver() -> Result<Option<PathBuf>> {
     let driver = resolve(std::env::var_os(LIBOTR_PIPE), std::env::var_os("CI").as_deref())?;
     if driver.is_none() {
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        // Written past the test runner's capture, which hides the output of tests that pass.
-        writeln!(std::io::stderr(), "SKIPPED {test}: {LIBOTR_PIPE} is not set; run `cargo xtask test --provision`")?;
+        skipped(&format!("{LIBOTR_PIPE} is not set"))?;
     }
     Ok(driver)
+}
+
+/// Whether all of these programs are there; if not, the calling test is said to be skipped.
+///
+/// # Errors
+///
+/// One is missing although `CI` is `true`: there a skipped test is a failed one.
+pub fn require_programs(names: &[&str]) -> Result<bool> {
+    let missing: Vec<&str> = names.iter().copied().filter(|name| find_program(name).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(true);
+    }
+    let missing = missing.join(", ");
+    if std::env::var_os("CI").as_deref() == Some(OsStr::new("true")) {
+        bail!("{missing}: not installed, and with CI=true nothing is skipped");
+    }
+    skipped(&format!("{missing} not installed"))?;
+    Ok(false)
+}
+
+/// Where a program is, along the search path and where Debian keeps those of the administrator.
+#[must_use]
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+}
+
+/// Says past the test runner's capture, which hides the output of tests that pass, that a test is skipped.
+fn skipped(reason: &str) -> Result<()> {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    writeln!(std::io::stderr(), "SKIPPED {test}: {reason}; run `cargo xtask test --provision`")?;
+    Ok(())
 }
 
 fn resolve(driver: Option<OsString>, ci: Option<&OsStr>) -> Result<Option<PathBuf>> {
