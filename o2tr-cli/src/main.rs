@@ -48,6 +48,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Chat(arguments) => chat::run(&arguments),
         Task::Account(arguments) => account::manage::run(&arguments),
         Task::Send(arguments) => send::run(&arguments),
         Task::Listen(arguments) => listen::run(&arguments),

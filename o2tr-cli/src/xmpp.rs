@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use o2tr::transport::PeerId;
-use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security};
-
-mod stub;
-use self::stub::Xmpp;
+use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security, Xmpp};
 
 use crate::account::Account;
 use crate::account::file::SecurityWord;
@@ -45,6 +42,14 @@ pub(crate) fn config(account: &Account) -> Result<Config, Failure> {
 /// Connects, now and again, until it is closed; inside a runtime.
 pub(crate) fn start(config: Config) -> Xmpp {
     Xmpp::start(config)
+}
+
+/// All that it takes to log in, with a password that is known already.
+///
+/// # Errors
+/// [`Failure`]: a field is wrong.
+pub(crate) fn config_with(account: &Account, password: &str) -> Result<Config, Failure> {
+    configured(account, password.to_owned())
 }
 
 fn configured(account: &Account, password: String) -> Result<Config, Failure> {

@@ -269,10 +269,6 @@ impl SecretInput {
         self.text.is_empty()
     }
 
-    pub(super) fn expose(&self) -> &str {
-        &self.text
-    }
-
     pub(super) fn take(&mut self) -> Zeroizing<String> {
         core::mem::take(&mut self.text)
     }

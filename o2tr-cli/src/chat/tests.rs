@@ -27,6 +27,9 @@ use super::wish::{Ask, Message, Reply, Wish};
 /// 1 January 2026, 12:00.
 const NOON: Timestamp = Timestamp::from_secs(1_767_268_800);
 
+/// No ids.
+const NOTHING: [u64; 0] = [];
+
 fn peer(name: &str) -> PeerId {
     PeerId::new(&format!("{name}@example.org"))
 }
@@ -54,7 +57,7 @@ impl Desk {
             peers: Vec::new(),
         });
         let mut desk = Self { model, wishes: Vec::new(), inbox: 0 };
-        desk.tell(ClientEvent::Online);
+        desk.tell(ClientEvent::Online { resumed: false });
         desk.tell(ClientEvent::CaughtUp);
         desk
     }

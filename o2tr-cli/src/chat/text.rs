@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::words::harmless;
+use crate::sanitise::harmless;
 
 /// Marks that may stand on one character; more are an attempt to paint over other lines.
 const MAX_MARKS: usize = 3;
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_leaves_its_line() {
-        assert_eq!(clean("a\u{1b}[2Jb\r\nc\td"), "a\u{fffd}[2Jb\nc    d");
+        assert_eq!(clean("a\u{1b}[2Jb\r\nc\td"), "a\u{fffd}b\nc    d");
         assert_eq!(clean_line("a\nb"), "a\u{fffd}b");
         let zalgo: String = core::iter::once('a').chain(core::iter::repeat_n('\u{301}', 40)).collect();
         assert_eq!(clean_line(&zalgo).chars().count(), 1 + MAX_MARKS);

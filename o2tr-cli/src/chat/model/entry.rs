@@ -131,7 +131,7 @@ impl Mark {
             Self::Live => "live",
             Self::Offline => "offline",
             Self::Retained => "retained",
-            Self::Unverified => "DOUBTFUL",
+            Self::Unverified => "UNVERIF.",
             Self::Clear => "CLEAR",
         }
     }

@@ -35,7 +35,7 @@ fn typing_cannot_answer_the_warning_by_accident() {
     desk.looked("bob", view(Privacy::Encrypted), &BOTH);
     desk.type_text("lo");
     desk.key(KeyCode::Enter);
-    assert_eq!(desk.acknowledged(), [], "Enter holds");
+    assert_eq!(desk.acknowledged(), NOTHING, "Enter holds");
     assert_eq!(desk.model.editor().text(), "hel");
 }
 

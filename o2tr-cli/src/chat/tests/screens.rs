@@ -13,7 +13,10 @@ fn full(columns: u16, rows: u16) -> Desk {
     let mut desk = Desk::private(columns, rows);
     desk.contact("carol");
     desk.tell(ClientEvent::Subscription { peer: peer("dora"), subscription: Subscription::Requested });
-    desk.happens("bob", Event::Recovered { session: session(0xb0), age: Duration::from_secs(7300), messages_under_key: 1 });
+    desk.happens(
+        "bob",
+        Event::Recovered { session: session(0xb0), age: Duration::from_secs(7300), messages_under_key: 1 },
+    );
     desk.text_of("bob", "are you there?", Provenance::Offline, Some(Timestamp::from_secs(NOON.as_secs() - 3600)));
     desk.text("bob", "I wrote this with the key before", Provenance::Retained);
     desk.happens("bob", Event::Refreshed { session: session(0xb0), how: Refresh::Ratchet });
@@ -131,7 +134,9 @@ fn why_texts_wait_and_what_ends_it() {
         let waiting = OutboxView { id: "run-1".to_owned(), in_flight: false, reason, written: NOON };
         desk.looked_with("bob", view(Privacy::Encrypted), &[(0xb0, TrustLevel::Verified)], vec![waiting]);
         let screen = desk.draw();
-        let banner = screen.lines().filter(|line| line.contains("wait") || line.contains("until")).collect::<Vec<_>>();
+        let rows: Vec<_> = screen.lines().map(|line| line.split_once('│').map_or(line, |(_, text)| text)).collect();
+        let begin = rows.iter().position(|row| row.starts_with(" 1 text")).unwrap();
+        let banner: Vec<_> = rows[begin..].iter().take_while(|row| !row.contains("PRIVATE")).copied().collect();
         assert!(screen.contains("queued"), "{screen}");
         shown.push_str(&format!("{reason:?}, there: {there}\n{}\n\n", banner.join("\n")));
     }
@@ -169,6 +174,7 @@ fn any_size_can_be_drawn() {
 #[test]
 fn colours_say_nothing_that_words_do_not() {
     let mut desk = full(120, 40);
+    desk.draw();
     let plain = desk.draw();
     let area = Rect::new(0, 0, 120, 40);
     let mut buffer = Buffer::empty(area);

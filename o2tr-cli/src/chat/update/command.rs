@@ -118,7 +118,7 @@ pub(in crate::chat) fn address(text: &str) -> Option<PeerId> {
         return None;
     }
     match bare.split_once('@') {
-        Some((local, domain)) if !local.is_empty() && !domain.is_empty() => Some(PeerId::new(&bare.to_lowercase())),
+        Some((local, domain)) if !local.is_empty() && !domain.is_empty() => crate::xmpp::address(bare).ok(),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn happened(model: &mut Model, event: ClientEvent, wishes: &mut Vec<W
             model.contact(&peer).stale = true;
             conversation(model, &peer, event, wishes);
         }
-        ClientEvent::Online => {
+        ClientEvent::Online { resumed: _ } => {
             model.connection = Connection::Online { caught_up: false };
             for contact in &mut model.contacts {
                 contact.refused = None;
@@ -39,6 +39,11 @@ pub(super) fn happened(model: &mut Model, event: ClientEvent, wishes: &mut Vec<W
         ClientEvent::Subscription { peer, subscription } => subscribed(model, &peer, subscription),
         ClientEvent::Refused { peer, reason } => {
             model.contact(&peer).refused = Some(clean_line(&reason.to_string()));
+        }
+        ClientEvent::Bounced { peer, reason } => {
+            model.contact(&peer).stale = true;
+            let reason = clean_line(&reason.to_string());
+            note(model, &peer, Tone::Warning, format!("Something came back from the server: {reason}. It is kept."));
         }
         ClientEvent::Stranger { peer } => note(
             model,
@@ -193,7 +198,7 @@ fn conversation(model: &mut Model, peer: &PeerId, event: Event, wishes: &mut Vec
             model,
             peer,
             Tone::Danger,
-            "The store looks like an old copy: others may know its keys. What is read with them is marked DOUBTFUL, and \
+            "The store looks like an old copy: others may know its keys. What is read with them is marked UNVERIF., and \
              nothing leaves before a new handshake.",
         ),
         _ => {}

@@ -46,7 +46,7 @@ fn sayings(model: &Model, contact: &Contact) -> Vec<(String, Tone)> {
     }
     let view = contact.standing.as_ref().map(|standing| standing.view);
     if view.is_some_and(|view| view.quarantined) {
-        let text = "The store looks like an old copy: what is read is marked DOUBTFUL, nothing is sent before a new \
+        let text = "The store looks like an old copy: what is read is marked UNVERIF., nothing is sent before a new \
                     handshake. /query starts it.";
         said.push((text.to_owned(), Tone::Danger));
     }

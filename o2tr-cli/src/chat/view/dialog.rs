@@ -169,12 +169,15 @@ fn content(model: &Model, dialog: &Dialog) -> Content {
             Content { title: String::new(), tone: Tone::Plain, text: Vec::new(), field: None, hint: "" }
         }
         Dialog::KeyChanged { peer, change, .. } => {
-            let mut text = vec![(format!("The key of {name} is not the one you know."), Tone::Strong), plain("Known:")];
+            // What is new stands first: on a small screen the end is cut.
+            let mut text = vec![
+                (format!("The key of {name} is not the one you know. New:"), Tone::Strong),
+                (format!("  {}", change.key), Tone::Strong),
+                plain("Known:"),
+            ];
             for key in known_keys(model, peer, change.key) {
                 text.push((format!("  {key}"), Tone::Plain));
             }
-            text.push(plain("New:"));
-            text.push((format!("  {}", change.key), Tone::Strong));
             text.push(plain(
                 "Either they use a new device or made a new key, or somebody pretends to be them. Ask them by another \
                  way. Until you decide, your texts are held.",

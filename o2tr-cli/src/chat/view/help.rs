@@ -17,7 +17,7 @@ const MARKS: &[(&str, &str)] = &[
     ("live", "read in a running session"),
     ("offline", "read with stored keys: it came while you were away, and plain OTR would have lost it"),
     ("retained", "read with a key that the session had just left behind"),
-    ("DOUBTFUL", "read with keys of a store that may be a copy: anybody may have written it"),
+    ("UNVERIF.", "read with keys of a store that may be a copy: anybody may have written it"),
     ("CLEAR", "not encrypted"),
     ("queued", "waits; the banner says why and for what"),
     ("sent", "has left; an O2TR peer will confirm it, others cannot"),

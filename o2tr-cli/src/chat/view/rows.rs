@@ -20,7 +20,6 @@ pub(in crate::chat) struct Row(pub(in crate::chat) Vec<(String, Tone)>);
 #[derive(Clone, Debug)]
 pub(in crate::chat) struct Placed {
     pub(in crate::chat) serial: u64,
-    pub(in crate::chat) row: usize,
     /// It is the last one of its entry.
     pub(in crate::chat) last: bool,
     pub(in crate::chat) content: Row,
@@ -122,7 +121,7 @@ impl<'a> Lens<'a> {
         let rows = self.rows(entry, before);
         let last = rows.len().saturating_sub(1);
         let serial = entry.serial;
-        rows.into_iter().enumerate().map(|(row, content)| Placed { serial, row, last: row == last, content }).collect()
+        rows.into_iter().enumerate().map(|(row, content)| Placed { serial, last: row == last, content }).collect()
     }
 
     fn rows(&self, entry: &Entry, before: Option<&Entry>) -> Vec<Row> {
@@ -135,6 +134,8 @@ impl<'a> Lens<'a> {
             rows.push(rule("new", self.width, Tone::Strong));
         }
         let found = self.found == Some(entry.serial);
+        // A sign beside the time says where the search stands, for screens without colours.
+        let at = (entry.at, if found { '>' } else { ' ' });
         match &entry.kind {
             Kind::Received { text, mark, resent, sent_at, unread: _ } => {
                 let mut said = String::new();
@@ -142,7 +143,7 @@ impl<'a> Lens<'a> {
                     said.push_str("[NOT ENCRYPTED] ");
                 }
                 if *mark == Mark::Unverified {
-                    said.push_str("[anybody may have written this] ");
+                    said.push_str("[unverified: anybody may have written this] ");
                 }
                 if *resent {
                     said.push_str("[sent again] ");
@@ -156,7 +157,7 @@ impl<'a> Lens<'a> {
                 };
                 let body = if found { Tone::Found } else { body };
                 let label = (mark.word(), mark.tone());
-                self.message(&mut rows, entry.at, label, (self.contact.short(), tone), (&said, text, body));
+                self.message(&mut rows, at, label, (self.contact.short(), tone), (&said, text, body));
             }
             Kind::Sent { id: _, text, progress } => {
                 let said = if *progress == Progress::Clear { "[NOT ENCRYPTED] " } else { "" };
@@ -167,12 +168,11 @@ impl<'a> Lens<'a> {
                     _ => Tone::Plain,
                 };
                 let label = (progress.word(), progress.tone());
-                self.message(&mut rows, entry.at, label, ("me", Tone::Own), (said, text, body));
+                self.message(&mut rows, at, label, ("me", Tone::Own), (said, text, body));
             }
             Kind::Notice { text, tone, count, unread: _ } => {
                 let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
-                let tone = if found { Tone::Found } else { *tone };
-                self.notice(&mut rows, entry.at, &format!("{text}{times}"), tone);
+                self.notice(&mut rows, entry.at, &format!("{text}{times}"), *tone);
             }
         }
         rows
@@ -181,7 +181,7 @@ impl<'a> Lens<'a> {
     fn message(
         &self,
         rows: &mut Vec<Row>,
-        at: Timestamp,
+        (at, sign): (Timestamp, char),
         (mark, mark_tone): (&str, Tone),
         (name, name_tone): (&str, Tone),
         (said, text, tone): (&str, &str, Tone),
@@ -189,7 +189,11 @@ impl<'a> Lens<'a> {
         let time = words::time(at, self.zone);
         if self.width < SLIM {
             let name = clip(name, self.width.saturating_sub(6 + MARK));
-            rows.push(Row(vec![(format!("{time} "), Tone::Dim), (format!("{mark} "), mark_tone), (name, name_tone)]));
+            rows.push(Row(vec![
+                (format!("{time}{sign}"), Tone::Dim),
+                (format!("{mark} "), mark_tone),
+                (name, name_tone),
+            ]));
             let lines = wrap(&format!("{said}{text}"), self.width - 2);
             rows.extend(lines.into_iter().map(|line| Row(vec![("  ".to_owned(), Tone::Plain), (line, tone)])));
             return;
@@ -200,7 +204,7 @@ impl<'a> Lens<'a> {
         for (number, line) in lines.into_iter().enumerate() {
             rows.push(if number == 0 {
                 Row(vec![
-                    (format!("{time} "), Tone::Dim),
+                    (format!("{time}{sign}"), Tone::Dim),
                     (fit(mark, MARK), mark_tone),
                     (name.clone(), name_tone),
                     (line, tone),
