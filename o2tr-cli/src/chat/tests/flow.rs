@@ -218,6 +218,7 @@ fn a_scrolled_conversation_stands_still_while_texts_come() {
     assert_eq!(texts(&desk.draw()), texts(&before));
     assert_eq!(desk.acknowledged(), NOTHING, "it was not seen");
     desk.key(KeyCode::PageDown);
+    desk.key(KeyCode::PageDown);
     assert!(desk.draw().contains("a new one"));
     assert_eq!(desk.acknowledged(), [id]);
 }
