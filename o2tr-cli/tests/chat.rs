@@ -32,8 +32,6 @@ impl Person {
         let arguments = [
             "chat".to_owned(),
             server.jid(name),
-            // The same device each time: the server gives it what the lost connection had not taken.
-            "--resource=chat".to_owned(),
             format!("--server={host}:{port}"),
             format!("--ca={}", server.ca_file().display()),
             format!("--password-file={}", password.display()),
@@ -290,7 +288,8 @@ fn the_first_account_is_set_up_or_leaves_nothing() {
     snapshot("wizard_done_80x24", &masked(&screen));
     alice.key("Enter");
     alice.sees(&["alice@localhost  online"]);
-    let names: Vec<_> = left(&alice).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    let names: Vec<_> =
+        left(&alice).iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     assert!(names.contains(&"alice.toml".to_owned()) && names.contains(&"cells".to_owned()), "{names:?}");
     alice.line("/quit");
     wait_until("the end", PATIENCE, || Ok((!alice.terminal().is_running()).then_some(()))).unwrap();

@@ -4,6 +4,7 @@
 //! [`ChatClient`]; peers are bare JIDs.
 
 mod mcabber;
+mod profanity;
 mod terminal;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 pub use self::mcabber::Mcabber;
+pub use self::profanity::Profanity;
 pub use self::terminal::{Inside, Terminal};
 
 use crate::process::wait_until;

@@ -89,7 +89,7 @@ pub(super) async fn make(plan: Plan, stage: watch::Sender<Stage>) -> Result<Made
     let (draft, fingerprint) = made.unzip();
     // Nobody looks at the stage any more if that fails.
     let _ = stage.send(Stage::Login);
-    let fault = login(xmpp::start(network.clone())).await.err();
+    let fault = login(xmpp::try_out(network.clone())).await.err();
     Ok(Made { account, password, network, draft, fault, fingerprint })
 }
 
