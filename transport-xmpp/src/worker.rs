@@ -2,11 +2,9 @@
 //! [session](crate::session) could.
 
 use core::future::poll_fn;
-use core::hash::{BuildHasher, Hasher};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::collections::hash_map::RandomState;
 use std::io;
 use std::sync::Arc;
 
@@ -18,7 +16,7 @@ use tokio_xmpp::xmlstream::{FallibleStreamElement, ReadError, StreamElementError
 use xmpp_parsers::ns;
 
 use crate::config::Config;
-use crate::connect::{Backoff, Link};
+use crate::connect::{Backoff, Link, random_number};
 use crate::error::{ConnectError, of_io, of_read_error, of_stream_error};
 use crate::mailbox::Outbox;
 use crate::negotiate::{Established, Outcome, establish};
@@ -91,7 +89,7 @@ impl Worker {
             match end {
                 End::Failed(error) => {
                     let permanent = error.permanent();
-                    let wait = (!permanent).then(|| self.backoff.next(random()));
+                    let wait = (!permanent).then(|| self.backoff.next(random_number()));
                     self.session.lost(error.reason(), wait);
                     let Some(wait) = wait else { break None };
                     match self.meanwhile(tokio::time::sleep(wait)).await {
@@ -163,7 +161,7 @@ impl Worker {
             Outcome::Resumed { h } => {
                 if let Err(ended) = self.session.resumed(h, now) {
                     self.session.forget_stream();
-                    return End::Failed(self.reason(ended));
+                    return End::Failed(reason(&ended));
                 }
             }
             Outcome::Bound { bound, counted } => self.session.bound(bound, counted, now),
@@ -240,13 +238,13 @@ impl Worker {
 
     /// What the end of a stream means, for us and for what was under way on it.
     fn fault(&mut self, fault: Fault) -> ConnectError {
-        let error = match fault {
+        match fault {
             Fault::Ended(ended) => {
                 if !matches!(ended, Ended::Silent) {
                     self.learn(&ended);
                     self.session.forget_stream();
                 }
-                return self.reason(ended);
+                reason(&ended)
             }
             Fault::Read(ReadError::StreamFooterReceived) => {
                 // A stream that was closed in order is not resumed.
@@ -255,15 +253,6 @@ impl Worker {
             }
             Fault::Read(error) => of_read_error(&error),
             Fault::Io(error) => of_io(&error),
-        };
-        error
-    }
-
-    fn reason(&self, ended: Ended) -> ConnectError {
-        match ended {
-            Ended::Silent => OfflineReason::Lost.into(),
-            Ended::CountTooHigh => OfflineReason::Protocol.into(),
-            Ended::Error(error) => of_stream_error(&error),
         }
     }
 
@@ -300,6 +289,14 @@ impl Worker {
         };
         // A server that says nothing has got it, or has not; there is no more to be done.
         let _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+fn reason(ended: &Ended) -> ConnectError {
+    match ended {
+        Ended::Silent => OfflineReason::Lost.into(),
+        Ended::CountTooHigh => OfflineReason::Protocol.into(),
+        Ended::Error(error) => of_stream_error(error),
     }
 }
 
@@ -362,9 +359,4 @@ fn poll_write(link: &mut Link, session: &mut Session, unflushed: &mut bool, cx: 
         }
     }
     Ok(true)
-}
-
-/// Anything at all: it spreads attempts to connect.
-fn random() -> u32 {
-    (RandomState::new().build_hasher().finish() >> 32) as u32
 }
