@@ -42,7 +42,8 @@ impl Person {
     }
 
     fn start(&mut self, size: (u16, u16)) {
-        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        let arguments = self.arguments.clone();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         self.start_with(&arguments, size);
     }
 
@@ -118,7 +119,7 @@ fn two_talk_one_is_killed_and_reads_what_it_missed() {
     alice.sees(&["NOT PRIVATE", "bob@localhost (there)"]);
     alice.line("hello bob");
     alice.sees(&["PRIVATE, unverified", "First contact with the key"]);
-    bob.sees(&["alice          "]);
+    bob.sees(&["● alice        1 new otr"]);
     bob.key("C-n");
     bob.sees(&["alice: hello bob", "PRIVATE, unverified"]);
     bob.line("hello alice, this is private");
@@ -202,7 +203,7 @@ fn what_nobody_looked_at_comes_again_after_a_crash() {
     bob.sees(&["bob@localhost  online"]);
     alice.line("/open bob");
     alice.line("did you see this?");
-    alice.sees(&["PRIVATE, unverified", "read     me: did you see this?"]);
+    alice.sees(&["PRIVATE, unverified", "sent     me: did you see this?"]);
     bob.sees(&["1 new"]);
     bob.kill();
     bob.start((100, 30));
@@ -234,7 +235,7 @@ fn a_wrong_password_is_said_and_nothing_breaks() {
     let mut alice = Person::new(&server, "alice");
     std::fs::write(alice.home.path().join("password"), "not this one").unwrap();
     alice.start((100, 30));
-    alice.sees(&["OFFLINE: "]);
+    alice.sees(&["ENDED: ", "password"]);
     alice.line("/open bob@localhost");
     alice.line("/quit");
     wait_until("the end", PATIENCE, || Ok((!alice.terminal().is_running()).then_some(()))).unwrap();
@@ -271,7 +272,7 @@ fn the_first_account_is_set_up_or_leaves_nothing() {
         person.key("Enter");
         person.sees(&["The password of alice@localhost"]);
         person.line(password);
-        person.sees(&["What opens the store?"]);
+        person.sees(&["The store (4 of 5)"]);
         person.key("Enter");
     };
     alice.start_with(&arguments, (80, 24));

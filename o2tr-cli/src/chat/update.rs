@@ -31,7 +31,14 @@ pub(super) fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Drawn => look::drawn(model, &mut wishes),
         Message::Event(event) => event::happened(model, event, &mut wishes),
         Message::Reply(reply) => reply::came(model, reply, &mut wishes),
-        Message::Ended(reason) => model.connection = Connection::Ended { reason },
+        Message::Ended(reason) => {
+            // What the transport said last is the better reason.
+            let reason = match &model.connection {
+                Connection::Offline { reason, .. } => reason.clone(),
+                _ => reason,
+            };
+            model.connection = Connection::Ended { reason };
+        }
     }
     ask_how_it_stands(model, &mut wishes);
     wishes

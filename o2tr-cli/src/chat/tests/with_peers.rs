@@ -100,7 +100,7 @@ async fn talking(hub: &Hub, alice_at: &Path, bob_at: &Path) -> (Seat, Seat) {
     bob.desk.type_line("/open alice@example.org");
     until(&mut [&mut alice, &mut bob], &["bob@example.org (there)"]).await;
     alice.desk.type_line("hello");
-    until(&mut [&mut alice, &mut bob], &["PRIVATE, unverified", "read     me: hello", "First contact"]).await;
+    until(&mut [&mut alice, &mut bob], &["PRIVATE, unverified", "sent     me: hello", "First contact"]).await;
     until(&mut [&mut bob, &mut alice], &["live     alice: hello", "First contact"]).await;
     (alice, bob)
 }
@@ -137,7 +137,7 @@ async fn what_was_not_looked_at_and_what_was_missed_is_there_after_the_return() 
     // Bob looks at something else when the next one comes.
     bob.desk.key(KeyCode::F(1));
     alice.desk.type_line("not looked at");
-    until(&mut [&mut alice, &mut bob], &["read     me: not looked at"]).await;
+    until(&mut [&mut alice, &mut bob], &["sent     me: not looked at"]).await;
     bob.leave().await;
     alice.desk.type_line("missed");
     until(&mut [&mut alice], &["sent     me: missed"]).await;
