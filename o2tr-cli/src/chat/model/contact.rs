@@ -45,6 +45,10 @@ pub(in crate::chat) struct Contact {
     pub(in crate::chat) new_keys: Vec<(u64, Fingerprint)>,
     /// A key that the user has not decided on.
     pub(in crate::chat) key_change: Option<KeyChange>,
+    /// Since when texts wait for a handshake although the other side is there.
+    pub(in crate::chat) unanswered_since: Option<Timestamp>,
+    /// It was asked for once more since the other side came.
+    pub(in crate::chat) asked_again: bool,
     /// Why the server does not take what is sent.
     pub(in crate::chat) refused: Option<String>,
     /// Why the stored conversation cannot be read.
@@ -106,6 +110,8 @@ impl Contact {
             smp: Smp::Idle,
             new_keys: Vec::new(),
             key_change: None,
+            unanswered_since: None,
+            asked_again: false,
             refused: None,
             locked: None,
         }

@@ -213,6 +213,9 @@ fn a_scrolled_conversation_stands_still_while_texts_come() {
     }
     desk.key(KeyCode::PageUp);
     let before = desk.draw();
+    desk.key(KeyCode::PageDown);
+    desk.draw();
+    desk.key(KeyCode::PageUp);
     let id = desk.text("bob", "a new one", Provenance::Live);
     desk.acknowledged();
     assert_eq!(texts(&desk.draw()), texts(&before));

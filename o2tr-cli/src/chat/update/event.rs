@@ -86,6 +86,7 @@ fn presence(model: &mut Model, from: Address, available: bool) {
     // What waits may leave now, or no longer.
     contact.stale |= contact.standing.is_some();
     if available {
+        contact.asked_again &= contact.is_there();
         contact.there.insert(resource);
     } else if resource.is_none() {
         contact.there.clear();

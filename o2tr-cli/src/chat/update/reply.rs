@@ -48,10 +48,17 @@ pub(super) fn came(model: &mut Model, reply: Reply, wishes: &mut Vec<Wish>) {
 
 fn looked(model: &mut Model, peer: &PeerId, standing: Standing, wishes: &mut Vec<Wish>) {
     let contact = model.contact(peer);
-    for waiting in &standing.outbox {
-        let known = contact.progress(&waiting.id);
-        if !waiting.in_flight && matches!(known, Some(Progress::Waiting(_) | Progress::Sent)) {
-            contact.set_progress(&waiting.id, Progress::Waiting(waiting.reason));
+    // If something has happened since this look was asked for, it may be older than that: another one follows.
+    let is_fresh = !contact.stale;
+    for text in standing.outbox.iter().filter(|_| is_fresh) {
+        match (text.in_flight, contact.progress(&text.id)) {
+            (false, Some(Progress::Waiting(_) | Progress::Sent)) => {
+                contact.set_progress(&text.id, Progress::Waiting(text.reason));
+            }
+            (true, Some(Progress::Waiting(_))) => {
+                contact.set_progress(&text.id, Progress::Sent);
+            }
+            _ => {}
         }
     }
     contact.locked = None;

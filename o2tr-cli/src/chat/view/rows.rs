@@ -10,7 +10,7 @@ use crate::chat::words;
 /// Below this width a message has a line of its own for time and mark.
 const SLIM: usize = 60;
 /// Cells of the widest mark.
-const MARK: usize = 9;
+const MARK: usize = 10;
 
 /// One row: pieces with their tones.
 #[derive(Clone, Debug, Default)]
