@@ -63,6 +63,7 @@ pub(super) async fn serve(
             break;
         }
     }
+    workers.finish().await;
     Ok(())
 }
 

@@ -87,8 +87,9 @@ pub(in crate::chat) enum Smp {
     Asked,
     /// The peer asks; the answer is the user's.
     Asks { question: Option<String> },
-    /// Both have said their secret.
-    Running,
+    /// Both have said their secret. Success makes the key verified, unless it was the peer's question that we answered:
+    /// then only the peer knows what the answer is worth.
+    Running { verifies: bool },
 }
 
 impl Contact {

@@ -18,8 +18,8 @@ pub(in crate::chat) enum Dialog {
     SmpStart { peer: PeerId, question: Option<String>, secret: SecretInput },
     /// The peer has started SMP.
     SmpAnswer { peer: PeerId, question: Option<String>, secret: SecretInput },
-    /// SMP has come to its end.
-    SmpResult { peer: PeerId, equal: bool },
+    /// SMP has come to its end. `verifies`: whether success makes their key verified, if that is known.
+    SmpResult { peer: PeerId, equal: bool, verifies: Option<bool> },
     /// This text in clear?
     Clear { peer: PeerId, text: Quiet, choice: usize },
     /// So much at once?

@@ -1,44 +1,58 @@
 //! Wishes on their way to the client.
 
+use core::time::Duration;
 use std::collections::HashMap;
 
 use o2tr::client::{Client, ClientError};
 use o2tr::transport::PeerId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::chat::model::Standing;
 use crate::chat::wish::{Ask, Reply};
+
+/// How long the last wishes may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A task for each conversation: its wishes are carried out in order, and none of them waits for another conversation.
 pub(in crate::chat) struct Workers {
     client: Client,
     replies: UnboundedSender<Reply>,
     of: HashMap<PeerId, UnboundedSender<Ask>>,
+    tasks: JoinSet<()>,
 }
 
 impl Workers {
     pub(in crate::chat) fn new(client: Client, replies: UnboundedSender<Reply>) -> Self {
-        Self { client, replies, of: HashMap::new() }
+        Self { client, replies, of: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Has something done.
     pub(in crate::chat) fn ask(&mut self, peer: PeerId, ask: Ask) {
         let queue = self.of.entry(peer.clone()).or_insert_with(|| {
             let (sender, asks) = unbounded_channel();
-            tokio::spawn(work(self.client.clone(), peer, asks, self.replies.clone()));
+            self.tasks.spawn(work(self.client.clone(), peer, asks, self.replies.clone()));
             sender
         });
         // A task ends only with us.
         let _ = queue.send(ask);
     }
+
+    /// Waits, for a limited time, until what was asked for is done: acknowledgements above all.
+    pub(in crate::chat) async fn finish(self) {
+        let Self { of, mut tasks, .. } = self;
+        drop(of);
+        // What takes longer is taken up with the next start.
+        let _ = timeout(PATIENCE, async { while tasks.join_next().await.is_some() {} }).await;
+    }
 }
 
 async fn work(client: Client, peer: PeerId, mut asks: UnboundedReceiver<Ask>, replies: UnboundedSender<Reply>) {
     while let Some(ask) = asks.recv().await {
-        if let Some(reply) = carry_out(&client, &peer, ask).await
-            && replies.send(reply).is_err()
-        {
-            return;
+        if let Some(reply) = carry_out(&client, &peer, ask).await {
+            // At the end nobody listens any more.
+            let _ = replies.send(reply);
         }
     }
 }

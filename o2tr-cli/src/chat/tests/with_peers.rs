@@ -69,7 +69,9 @@ impl Seat {
     }
 
     async fn leave(self) {
-        self.running.stop(|_| ()).await.unwrap();
+        let Self { running, workers, .. } = self;
+        workers.finish().await;
+        running.stop(|_| ()).await.unwrap();
     }
 }
 
@@ -120,8 +122,8 @@ async fn a_check_of_a_secret_from_dialog_to_dialog() {
     alice.desk.type_line("Lisbon");
     until(&mut [&mut bob, &mut alice], &["Answer a check", "where?"]).await;
     bob.desk.type_line("Lisbon");
-    until(&mut [&mut bob, &mut alice], &["Their key counts as verified"]).await;
-    until(&mut [&mut alice, &mut bob], &["Their key counts as verified"]).await;
+    until(&mut [&mut bob, &mut alice], &["The secrets are equal", "PRIVATE, unverified"]).await;
+    until(&mut [&mut alice, &mut bob], &["┌ Verified"]).await;
     alice.desk.key(KeyCode::Enter);
     until(&mut [&mut alice, &mut bob], &["PRIVATE, verified by SMP"]).await;
     // And one that fails.

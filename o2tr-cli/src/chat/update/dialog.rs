@@ -139,8 +139,9 @@ fn answer(model: &mut Model, wishes: &mut Vec<Wish>) {
             note(model, &peer, Tone::Dim, "SMP: asked. The result comes when the other side has answered.");
             wishes.push(Wish::Peer(peer, Ask::StartSmp { secret: secret.take(), question }));
         }
-        Dialog::SmpAnswer { peer, mut secret, .. } => {
-            model.contact(&peer).smp = Smp::Running;
+        Dialog::SmpAnswer { peer, question, mut secret } => {
+            let verifies = question.is_none();
+            model.contact(&peer).smp = Smp::Running { verifies };
             note(model, &peer, Tone::Dim, "SMP: answered. The result is one step away.");
             wishes.push(Wish::Peer(peer, Ask::RespondSmp { secret: secret.take() }));
         }

@@ -159,14 +159,25 @@ fn conversation(model: &mut Model, peer: &PeerId, event: Event, wishes: &mut Vec
         Event::Unconfirmed { id } => progress(model, peer, &id, Progress::Unconfirmed),
         Event::Smp { event, .. } => smp(model, peer, &event),
         Event::SmpResult { equal, .. } => {
-            model.contact(peer).smp = Smp::Idle;
-            let (tone, text) = if equal {
-                (Tone::Good, "SMP: both of you know the same secret. The key is verified.")
-            } else {
-                (Tone::Danger, "SMP: the secrets differ. Somebody may be in between, or one of you mistyped.")
+            let verifies = match core::mem::take(&mut model.contact(peer).smp) {
+                Smp::Asked => Some(true),
+                Smp::Running { verifies } => Some(verifies),
+                // It comes again from an earlier run.
+                Smp::Idle | Smp::Asks { .. } => None,
+            };
+            let (tone, text) = match (equal, verifies) {
+                (true, Some(true)) => (Tone::Good, "SMP: both of you know the same secret. Their key is verified."),
+                (true, Some(false)) => (
+                    Tone::Good,
+                    "SMP: your answer was right, so they have verified you. To verify them, ask in turn: /smp QUESTION.",
+                ),
+                (true, None) => (Tone::Good, "SMP: both of you know the same secret."),
+                (false, _) => {
+                    (Tone::Danger, "SMP: the secrets differ. Somebody may be in between, or one of you mistyped.")
+                }
             };
             acknowledged_note(model, peer, tone, text.to_owned(), id);
-            dialog::show_if_quiet(model, Dialog::SmpResult { peer: peer.clone(), equal });
+            dialog::show_if_quiet(model, Dialog::SmpResult { peer: peer.clone(), equal, verifies });
         }
         Event::ExtraKey { usage, .. } => acknowledged_note(
             model,
@@ -302,7 +313,9 @@ fn smp(model: &mut Model, peer: &PeerId, event: &SmpEvent) {
             let text = format!("SMP: the other side asks: \"{question}\" /smp answers.");
             (Smp::Asks { question: Some(question) }, Tone::Strong, text)
         }
-        SmpEvent::InProgress => (Smp::Running, Tone::Dim, "SMP: the answer has come; one step is left.".to_owned()),
+        SmpEvent::InProgress => {
+            (Smp::Running { verifies: true }, Tone::Dim, "SMP: the answer has come; one step is left.".to_owned())
+        }
         // The result comes as an event of its own.
         SmpEvent::Success | SmpEvent::Failure => return,
         SmpEvent::Aborted => (Smp::Idle, Tone::Warning, "SMP: broken off by the other side.".to_owned()),

@@ -87,7 +87,7 @@ fn sayings(model: &Model, contact: &Contact) -> Vec<(String, Tone)> {
     match &contact.smp {
         Smp::Idle => {}
         Smp::Asked => said.push((format!("SMP: waiting for {name} to answer. /smp-abort breaks it off."), Tone::Dim)),
-        Smp::Running => said.push(("SMP: under way. /smp-abort breaks it off.".to_owned(), Tone::Dim)),
+        Smp::Running { .. } => said.push(("SMP: under way. /smp-abort breaks it off.".to_owned(), Tone::Dim)),
         Smp::Asks { question: Some(question) } => {
             said.push((format!("SMP: {name} asks: \"{question}\" /smp answers."), Tone::Strong));
         }

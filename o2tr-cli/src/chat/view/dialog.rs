@@ -214,13 +214,23 @@ fn content(model: &Model, dialog: &Dialog) -> Content {
             text.push(plain("The answer, exactly as they typed it. It is not sent:"));
             Content { title: "Answer a check".to_owned(), tone: Tone::Strong, text, field: secret(typed), hint: SECRET }
         }
+        Dialog::SmpResult { equal: true, verifies: Some(false), .. } => Content {
+            title: "The secrets are equal".to_owned(),
+            tone: Tone::Good,
+            text: vec![
+                (format!("Your answer was right: {name} has verified your key."), Tone::Plain),
+                plain("That does not verify theirs, for the question was theirs. Ask in turn: /smp QUESTION."),
+            ],
+            field: None,
+            hint: "",
+        },
         Dialog::SmpResult { equal: true, .. } => Content {
             title: "Verified".to_owned(),
             tone: Tone::Good,
-            text: vec![(
-                format!("You and {name} know the same secret. Their key counts as verified by SMP."),
-                Tone::Plain,
-            )],
+            text: vec![
+                (format!("You and {name} know the same secret."), Tone::Plain),
+                plain("The status line says how far their key is trusted now."),
+            ],
             field: None,
             hint: "",
         },
