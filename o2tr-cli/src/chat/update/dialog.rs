@@ -146,11 +146,10 @@ fn answer(model: &mut Model, wishes: &mut Vec<Wish>) {
             wishes.push(Wish::Peer(peer, Ask::RespondSmp { secret: secret.take() }));
         }
         Dialog::Clear { peer, text, choice: 1 } => send_clear(model, &peer, text.0, wishes),
-        Dialog::Clear { text, .. } => {
-            if model.editor().is_empty() {
-                model.editor_mut().set(&format!("/clear {}", text.0));
-            }
+        Dialog::Clear { text, .. } if model.editor().is_empty() => {
+            model.editor_mut().set(&format!("/clear {}", text.0));
         }
+        Dialog::Clear { .. } => {}
         Dialog::Paste { text, choice: 1 } => {
             if !model.editor_mut().insert(&text.0) {
                 model.complain("That is more than a message holds; nothing was inserted");
