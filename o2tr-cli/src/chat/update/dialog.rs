@@ -110,11 +110,9 @@ pub(super) fn pasted(model: &mut Model, text: &str) {
 /// Escape: the safe answer.
 fn refuse(model: &mut Model) {
     match model.dialogs.pop_front() {
-        Some(Dialog::Clear { text, .. }) => {
-            // Nothing that was written is lost.
-            if model.editor().is_empty() {
-                model.editor_mut().set(&format!("/clear {}", text.0));
-            }
+        // Nothing that was written is lost.
+        Some(Dialog::Clear { text, .. }) if model.editor().is_empty() => {
+            model.editor_mut().set(&format!("/clear {}", text.0));
         }
         Some(Dialog::KeyChanged { peer, .. }) => hold(model, &peer),
         _ => {}
