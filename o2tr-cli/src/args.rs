@@ -1,6 +1,7 @@
 //! The command line.
 
 mod account;
+mod chat;
 mod demo;
 mod network;
 mod pipe;
@@ -12,8 +13,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::account::{AccountArguments, AccountTask, AddArguments};
+pub(crate) use self::chat::ChatArguments;
 pub(crate) use self::demo::DemoArguments;
-pub(crate) use self::network::LoginArguments;
+pub(crate) use self::network::{LoginArguments, ServerArguments};
 pub(crate) use self::pipe::{PipeArguments, check_mtu, policy, threshold};
 pub(crate) use self::send::{ListenArguments, SendArguments};
 pub(crate) use self::state::{
@@ -37,6 +39,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Task {
     /// Watch a conversation survive a crash, and plain OTR lose it
     Demo(DemoArguments),
+    /// Chat, on the whole screen; sets an account up if there is none
+    Chat(Box<ChatArguments>),
     /// Make, show and check accounts
     Account(AccountArguments),
     /// Send one text in private

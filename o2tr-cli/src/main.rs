@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod chat;
 mod demo;
 mod documents;
 mod failure;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Chat(arguments) => chat::run(&arguments),
         Task::Account(arguments) => account::manage::run(&arguments),
         Task::Send(arguments) => send::run(&arguments),
         Task::Listen(arguments) => listen::run(&arguments),

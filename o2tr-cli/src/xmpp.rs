@@ -60,6 +60,14 @@ pub(crate) fn start(mut config: Config, keeping: &Keeping) -> Xmpp {
     Xmpp::start(config)
 }
 
+/// All that it takes to log in, with a password that is known already.
+///
+/// # Errors
+/// [`Failure`]: a field is wrong.
+pub(crate) fn config_with(account: &Account, password: &str) -> Result<Config, Failure> {
+    configured(account, password.to_owned())
+}
+
 fn configured(account: &Account, password: String) -> Result<Config, Failure> {
     let wrong = |field: &str, fault: String| Failure::usage(format!("account {:?}: `{field}`: {fault}", account.name));
     let file = &account.file;

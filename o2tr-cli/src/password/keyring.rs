@@ -53,6 +53,21 @@ pub(crate) fn ask_and_store(address: &str, purpose: Purpose) -> Result<(), Failu
         return if status.success() { Ok(()) } else { Err(refused(word)) };
     }
     let secret = ask(&format!("{word} of {address}, for the keyring: "), word)?;
+    hand_over(command, word, &secret)
+}
+
+/// Whether [`store`] works: the program that keeps the secrets may insist on asking for them itself.
+pub(crate) const TAKES_SECRETS: bool = !ASKS_ITSELF;
+
+/// Puts a secret into the keyring, where that [works](TAKES_SECRETS).
+///
+/// # Errors
+/// The keyring does not take it.
+pub(crate) fn store(address: &str, purpose: Purpose, secret: &str) -> Result<(), Failure> {
+    hand_over(store_command(address, purpose), purpose.word(), secret)
+}
+
+fn hand_over(mut command: Command, word: &str, secret: &str) -> Result<(), Failure> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
