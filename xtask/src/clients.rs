@@ -3,11 +3,17 @@
 //! A driver is made with an account of a [`crate::servers::Server`] and logs in. What it does from then on is
 //! [`ChatClient`]; peers are bare JIDs.
 
+mod bitlbee;
+mod pidgin;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::process::wait_until;
+
+pub use self::bitlbee::Bitlbee;
+pub use self::pidgin::Pidgin;
 
 /// How far a private conversation is, as the program shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
