@@ -33,6 +33,9 @@ const PLUGIN: &str = "/usr/lib/pidgin/pidgin-otr.so";
 /// Title of the window that asks for a secret, before and after it was given.
 const ASKING: &str = "Authenticate Buddy";
 
+/// The environment variable that names a folder for pictures of screens on which a test did not see what it wanted.
+const SCREENSHOTS: &str = "O2TR_SCREENSHOTS";
+
 /// What the resource of the account is.
 const RESOURCE: &str = "pidgin";
 
@@ -175,7 +178,8 @@ impl Pidgin {
     /// Chooses an entry of the menu that pidgin-otr puts into the window of a contact, counted from its top.
     fn choose(&self, peer: &str, entry: usize) -> Result<()> {
         self.number("PurpleConversationNew", &[Value::Number(1), self.account()?, text(peer)])?;
-        let window = self.desktop.window(&format!("^{}$", peer.split('@').next().unwrap_or(peer)))?;
+        // Its title is the name that the contact has in the roster, or else the address.
+        let window = self.desktop.window(&format!("^{}(@.*)?$", peer.split('@').next().unwrap_or(peer)))?;
         self.desktop.focus(&window)?;
         // The menus are Conversation, Options, Send To (not to be chosen with one device of the peer), OTR, and the icon.
         self.desktop.press(&["F10", "Right", "Right", "Right"])?;
@@ -288,6 +292,9 @@ impl ChatClient for Pidgin {
     fn screen(&mut self) -> String {
         // What cannot be read any more is not needed: the rest says why.
         let _ = self.listen();
+        if let Some(folder) = std::env::var_os(SCREENSHOTS) {
+            let _ = self.screenshot(&Path::new(&folder).join(format!("pidgin-{}.png", std::process::id())));
+        }
         let shown = self.running.iter().flat_map(|running| &running.shown);
         shown.map(|shown| format!("{:?} {}: {}\n", shown.kind, shown.peer, shown.text)).collect()
     }
