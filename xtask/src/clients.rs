@@ -4,16 +4,20 @@
 //! [`ChatClient`]; peers are bare JIDs.
 
 mod bitlbee;
+mod mcabber;
 mod pidgin;
+mod terminal;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-
-use crate::process::wait_until;
+use anyhow::{Context as _, Result, bail};
 
 pub use self::bitlbee::Bitlbee;
+pub use self::mcabber::Mcabber;
 pub use self::pidgin::Pidgin;
+pub use self::terminal::{Inside, Terminal};
+
+use crate::process::wait_until;
 
 /// How far a private conversation is, as the program shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,4 +193,13 @@ pub trait ChatClient {
         let reached = wait_until(&what, patience, || Ok(Some(self.smp(peer)?).filter(wanted)));
         reached.with_context(|| self.screen())
     }
+}
+
+/// A fingerprint without what programs put between its digits.
+fn bare_fingerprint(shown: &str) -> Result<String> {
+    let digits: String = shown.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
+    if digits.len() != 40 || !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        bail!("{shown:?} is no fingerprint");
+    }
+    Ok(digits)
 }

@@ -14,4 +14,5 @@ pub mod pipe;
 pub mod ports;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod servers;

@@ -59,7 +59,8 @@ pub struct Setup {
     pub mechanisms: Mechanisms,
     /// The longest stanza it takes, in bytes; a longer one ends the stream. Prosody takes no limit below 10000.
     pub max_stanza: Option<u32>,
-    /// How many messages it stores for an account that is offline before it refuses more.
+    /// How many messages it stores for an account that is offline before it refuses more. Prosody refuses nothing that is in
+    /// its archive: order it without.
     pub max_offline: Option<u32>,
     /// Accounts beside the usual ones, without contacts.
     pub strangers: Vec<String>,
@@ -125,6 +126,7 @@ impl Kind {
     /// Both, for tests that are made once for each.
     pub const ALL: [Self; 2] = [Self::Prosody, Self::Ejabberd];
 
+    /// The program that comes with its package.
     fn program(self) -> &'static str {
         match self {
             Self::Prosody => prosody::PROGRAM,
@@ -248,16 +250,20 @@ impl Server {
     pub fn restart(&mut self) -> Result<()> {
         self.kill()?;
         let mut command = match self.kind {
-            Kind::Prosody => prosody::command(self),
-            Kind::Ejabberd => ejabberd::command(self),
+            Kind::Prosody => prosody::command(self)?,
+            Kind::Ejabberd => ejabberd::command(self)?,
         };
         let output = File::options().create(true).append(true).open(self.path("output"))?;
         command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output).current_dir(self.folder.path());
         let mut process = Guard::spawn(self.kind.program(), command)?;
         let ports = [self.starttls.number(), self.direct_tls.number()];
-        let ready = wait_until("the server to be ready", PATIENCE, || match process.ended()? {
-            Some(status) => bail!("it ended with {status}"),
-            None => Ok(probe::is_ready(ports[0], DOMAIN) && probe::listens(ports[1])).map(|ready| ready.then_some(())),
+        let ready = wait_until("the server to be ready", PATIENCE, || {
+            if let Some(status) = process.ended()? {
+                bail!("it ended with {status}");
+            }
+            let accounts = self.kind == Kind::Prosody || ejabberd::is_ready(self)?;
+            let ready = accounts && probe::is_ready(ports[0], DOMAIN) && probe::listens(ports[1]);
+            Ok(ready.then_some(()))
         });
         ready.with_context(|| format!("{:?} does not come up; its log ends with:\n{}", self.kind, self.log()))?;
         self.process = Some(process);

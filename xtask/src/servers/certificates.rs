@@ -9,10 +9,10 @@ use super::{Certificate, DOMAIN, write};
 
 /// The certificate of the authority that clients are to trust, in the server's folder.
 pub(super) const CA: &str = "ca.pem";
-/// The server's certificate.
-pub(super) const CERTIFICATE: &str = "server.pem";
+/// The server's certificate, under the name by which prosody finds it for every kind of port.
+pub(super) const CERTIFICATE: &str = "localhost.crt";
 /// The server's private key.
-pub(super) const KEY: &str = "server.key";
+pub(super) const KEY: &str = "localhost.key";
 /// Certificate and key in one file.
 pub(super) const BOTH: &str = "server.both.pem";
 

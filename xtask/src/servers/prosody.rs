@@ -27,10 +27,10 @@ pub(super) fn prepare(server: &Server) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn command(server: &Server) -> Command {
+pub(super) fn command(server: &Server) -> Result<Command> {
     let mut command = guarded(PROGRAM);
     command.arg("--config").arg(server.path("prosody.cfg.lua")).arg("-F");
-    command
+    Ok(command)
 }
 
 fn configuration(server: &Server) -> Result<String> {
@@ -76,9 +76,7 @@ fn configuration(server: &Server) -> Result<String> {
     let tls = format!("{{ certificate = {certificate:?}, key = {key:?}, protocol = {protocol:?} }}");
     writeln!(text, "ssl = {tls}\nc2s_direct_tls_ssl = {tls}\nVirtualHost {:?}\nssl = {tls}", server.domain())?;
     if let Some(messages) = setup.max_offline {
-        // The limit counts for every store of the kind, so the archive gets another kind.
         writeln!(text, "storage_archive_item_limit = {messages}")?;
-        writeln!(text, "storage = {{ archive = \"memory\" }}")?;
     }
     Ok(text)
 }
