@@ -6,6 +6,7 @@
 mod bitlbee;
 mod mcabber;
 mod pidgin;
+mod profanity;
 mod terminal;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use anyhow::{Context as _, Result, bail};
 pub use self::bitlbee::Bitlbee;
 pub use self::mcabber::Mcabber;
 pub use self::pidgin::Pidgin;
+pub use self::profanity::Profanity;
 pub use self::terminal::{Inside, Terminal};
 
 use crate::process::wait_until;

@@ -49,21 +49,16 @@ pub struct Bitlbee {
 }
 
 impl Bitlbee {
-    /// Whether it is installed; if not, the calling test is said to be skipped.
+    /// Makes a key and logs in, or returns `None` after saying that the calling test is skipped because it is not
+    /// installed.
     ///
     /// # Errors
     ///
-    /// It is missing although `CI` is `true`.
-    pub fn is_there() -> Result<bool> {
-        require_programs(&[PROGRAM])
-    }
-
-    /// Starts it with a new key and logs in.
-    ///
-    /// # Errors
-    ///
-    /// It does not do as it should; the error has its words.
-    pub fn login(server: &Server, account: &str) -> Result<Self> {
+    /// It does not do as it should; the error has its words. Or it is missing although `CI` is `true`.
+    pub fn require(server: &Server, account: &str) -> Result<Option<Self>> {
+        if !require_programs(&[PROGRAM, "setpriv"])? {
+            return Ok(None);
+        }
         let way = wait_until("one of bitlbee's ports for XMPP", PATIENCE, || Ok(Port::within(XMPP_PORTS).ok()))?;
         let link = Proxy::on(way, server.host_port())?;
         let (host, xmpp_port) = link.host_port();
@@ -93,7 +88,7 @@ impl Bitlbee {
         irc.wait("that the key is made", PATIENCE, |said| control(said, |text| text.ends_with(" complete")))?;
         bitlbee.command("save", "Configuration saved")?;
         bitlbee.log_in()?;
-        Ok(bitlbee)
+        Ok(Some(bitlbee))
     }
 
     /// Whether a contact is online as far as it knows.

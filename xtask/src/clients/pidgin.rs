@@ -62,23 +62,18 @@ struct Running {
 }
 
 impl Pidgin {
-    /// Whether it is installed with all it needs; if not, the calling test is said to be skipped.
+    /// Logs in on a new screen, or returns `None` after saying that the calling test is skipped because a program is
+    /// missing. It makes its key when it needs it first.
     ///
     /// # Errors
     ///
-    /// Something is missing although `CI` is `true`.
-    pub fn is_there() -> Result<bool> {
-        let mut programs = vec![PROGRAM];
+    /// It does not do as it should, or is missing although `CI` is `true`.
+    pub fn require(server: &Server, account: &str) -> Result<Option<Self>> {
+        let mut programs = vec![PROGRAM, "setpriv"];
         programs.extend(desktop::PROGRAMS);
-        require_programs(&programs)
-    }
-
-    /// Starts it on a new screen and logs in. It makes its key when it is needed first.
-    ///
-    /// # Errors
-    ///
-    /// It does not do as it should.
-    pub fn login(server: &Server, account: &str) -> Result<Self> {
+        if !require_programs(&programs)? {
+            return Ok(None);
+        }
         let folder = tempfile::Builder::new().prefix("o2tr-pidgin-").tempdir()?;
         let desktop = Desktop::start(folder.path())?;
         let purple = folder.path().join("purple");
@@ -90,7 +85,7 @@ impl Pidgin {
         std::fs::write(purple.join("prefs.xml"), preferences())?;
         let mut pidgin = Self { jid: server.jid(account), running: None, desktop, folder };
         pidgin.restart()?;
-        Ok(pidgin)
+        Ok(Some(pidgin))
     }
 
     /// Whether a contact is online as far as it knows.
@@ -158,7 +153,11 @@ impl Pidgin {
 
     fn of_kind(&mut self, peer: &str, kind: Kind) -> Result<Vec<String>> {
         let shown = &self.listen()?.shown;
-        Ok(shown.iter().filter(|shown| shown.peer == peer && shown.kind == kind).map(|shown| shown.text.clone()).collect())
+        Ok(shown
+            .iter()
+            .filter(|shown| shown.peer == peer && shown.kind == kind)
+            .map(|shown| shown.text.clone())
+            .collect())
     }
 
     /// Calls a function that returns one number.

@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn the_instance_that_gets_the_texts_counts() {
         let print = format!("      {PRINT} (untrusted)");
-        let master = ["bob:", "  master context:", "    known fingerprints:", &print, "    connection state: cleartext"];
+        let master =
+            ["bob:", "  master context:", "    known fingerprints:", &print, "    connection state: cleartext"];
         let instance = ["  instance 0 (target):", "    active fingerprint:", &print];
         let with = |state| info(&[&master[..], &instance[..], &[state]].concat());
         let encrypted = with("    connection state: encrypted (v3)");
@@ -99,7 +100,12 @@ mod tests {
     #[test]
     fn version_2_lives_in_the_master_context() {
         let print = format!("      {PRINT} (smp)");
-        let info = info(&["  master context (target):", "    known fingerprints:", &print, "    connection state: encrypted (v2)"]);
+        let info = info(&[
+            "  master context (target):",
+            "    known fingerprints:",
+            &print,
+            "    connection state: encrypted (v2)",
+        ]);
         assert_eq!((info.state(), info.version()), (OtrState::Verified, Some(2)));
         assert_eq!(Info::read(&[]).state(), OtrState::Plain);
     }

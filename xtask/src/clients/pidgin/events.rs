@@ -68,9 +68,13 @@ pub(super) fn state(remark: &str) -> Option<OtrState> {
         Some(OtrState::Finished)
     } else if says("Private conversation with") && says("lost") {
         Some(OtrState::Plain)
-    } else if says("nverified conversation with") || says("refreshed the unverified conversation") || says("is now: Unverified") {
+    } else if says("nverified conversation with")
+        || says("refreshed the unverified conversation")
+        || says("is now: Unverified")
+    {
         Some(OtrState::Unverified)
-    } else if says("Private conversation with") || says("refreshed the private conversation") || says("is now: Private") {
+    } else if says("Private conversation with") || says("refreshed the private conversation") || says("is now: Private")
+    {
         Some(OtrState::Verified)
     } else if says("is now: Not private") {
         Some(OtrState::Plain)
@@ -122,12 +126,22 @@ mod tests {
     #[test]
     fn remarks_tell_the_state() {
         let state = |html: &str| state(&shown(&wrote(html, 4)).unwrap().text);
-        let started = "<a href=\"x\">Unverified</a> conversation with bob@localhost started.  Your client is not logging.";
+        let started =
+            "<a href=\"x\">Unverified</a> conversation with bob@localhost started.  Your client is not logging.";
         assert_eq!(state(started), Some(OtrState::Unverified));
-        assert_eq!(state("Successfully refreshed the <a href=\"x\">unverified</a> conversation with bob."), Some(OtrState::Unverified));
+        assert_eq!(
+            state("Successfully refreshed the <a href=\"x\">unverified</a> conversation with bob."),
+            Some(OtrState::Unverified)
+        );
         assert_eq!(state("Successfully refreshed the private conversation with bob."), Some(OtrState::Verified));
-        assert_eq!(state("The privacy status of the current conversation is now: <a href=\"x\">Private</a>"), Some(OtrState::Verified));
-        assert_eq!(state("bob has ended his/her private conversation with you; you should do the same."), Some(OtrState::Finished));
+        assert_eq!(
+            state("The privacy status of the current conversation is now: <a href=\"x\">Private</a>"),
+            Some(OtrState::Verified)
+        );
+        assert_eq!(
+            state("bob has ended his/her private conversation with you; you should do the same."),
+            Some(OtrState::Finished)
+        );
         assert_eq!(state("bob is contacting you from an unrecognized computer."), None);
     }
 

@@ -36,13 +36,29 @@ fn wait_for_presence(what: &str, mut sees: impl FnMut() -> bool) {
 }
 
 #[test]
-fn bitlbee_talks_to_bitlbee_until_one_is_killed() {
-    let Some(server) = Server::require(Kind::Prosody, Setup::default()).unwrap() else { return };
-    if !Bitlbee::is_there().unwrap() {
-        return;
-    }
-    let mut alice = Bitlbee::login(&server, "alice").unwrap();
-    let mut bob = Bitlbee::login(&server, "bob").unwrap();
+fn bitlbee_talks_to_bitlbee_over_prosody_until_one_is_killed() {
+    bitlbee_talks_to_bitlbee(Kind::Prosody);
+}
+
+#[test]
+fn bitlbee_talks_to_bitlbee_over_ejabberd_until_one_is_killed() {
+    bitlbee_talks_to_bitlbee(Kind::Ejabberd);
+}
+
+#[test]
+fn pidgin_talks_to_bitlbee_over_prosody() {
+    pidgin_talks_to_bitlbee(Kind::Prosody);
+}
+
+#[test]
+fn pidgin_talks_to_bitlbee_over_ejabberd() {
+    pidgin_talks_to_bitlbee(Kind::Ejabberd);
+}
+
+fn bitlbee_talks_to_bitlbee(kind: Kind) {
+    let Some(server) = Server::require(kind, Setup::default()).unwrap() else { return };
+    let Some(mut alice) = Bitlbee::require(&server, "alice").unwrap() else { return };
+    let Some(mut bob) = Bitlbee::require(&server, "bob").unwrap() else { return };
     wait_for_presence("bob to be seen", || alice.sees(BOB).unwrap() && bob.sees(ALICE).unwrap());
 
     private(&mut alice, &mut bob);
@@ -84,14 +100,10 @@ fn bitlbee_talks_to_bitlbee_until_one_is_killed() {
     bob.wait_for_state(ALICE, OtrState::Finished, PATIENCE).unwrap();
 }
 
-#[test]
-fn pidgin_talks_to_bitlbee() {
-    let Some(server) = Server::require(Kind::Prosody, Setup::default()).unwrap() else { return };
-    if !Bitlbee::is_there().unwrap() || !Pidgin::is_there().unwrap() {
-        return;
-    }
-    let mut alice = Pidgin::login(&server, "alice").unwrap();
-    let mut bob = Bitlbee::login(&server, "bob").unwrap();
+fn pidgin_talks_to_bitlbee(kind: Kind) {
+    let Some(server) = Server::require(kind, Setup::default()).unwrap() else { return };
+    let Some(mut alice) = Pidgin::require(&server, "alice").unwrap() else { return };
+    let Some(mut bob) = Bitlbee::require(&server, "bob").unwrap() else { return };
     wait_for_presence("each other's presence", || alice.sees(BOB).unwrap() && bob.sees(ALICE).unwrap());
 
     private(&mut alice, &mut bob);
