@@ -93,6 +93,8 @@ fn bitlbee_talks_to_bitlbee(kind: Kind) {
     wait_for_presence("alice to be back", || bob.sees(ALICE).unwrap());
     alice.start_otr(BOB).unwrap();
     alice.wait_for_state(BOB, OtrState::Verified, PATIENCE).unwrap();
+    // The one who was asked is in clear text until the last message of the handshake.
+    bob.wait_for_state(ALICE, OtrState::Verified, PATIENCE).unwrap();
     say(&mut bob, &mut alice, "fourth");
     assert_eq!(alice.received(BOB).unwrap(), ["fourth"], "what came meanwhile is lost");
 

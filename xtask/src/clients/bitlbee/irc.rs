@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+/// How many lines an error shows.
+const LAST: usize = 60;
+
 /// One line that bitlbee sent for somebody to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
@@ -94,9 +97,9 @@ impl Irc {
         Ok(&self.said)
     }
 
-    /// The same for people to read.
+    /// The end of the same for people to read.
     pub(super) fn log(&self) -> String {
-        self.log.join("\n")
+        self.log.get(self.log.len().saturating_sub(LAST)..).unwrap_or_default().join("\n")
     }
 
     fn take(&mut self, line: String) -> Result<()> {
