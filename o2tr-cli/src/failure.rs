@@ -14,6 +14,12 @@ pub(crate) enum Kind {
     Usage = 2,
     /// The store is locked, damaged, or does not open with what was given.
     Store = 3,
+    /// The network, or the login.
+    Network = 4,
+    /// A text waits and has not left.
+    Held = 5,
+    /// The peer could not read a text.
+    Unreadable = 6,
 }
 
 /// Why the program stops. The sentence says what happened, what was kept and what to do.

@@ -1,13 +1,21 @@
 //! The program `o2tr`.
 
+mod account;
 mod args;
 mod demo;
 mod documents;
 mod failure;
+mod fault;
+mod listen;
 mod manage;
+mod password;
 mod pipe;
+mod running;
+mod sanitise;
+mod send;
+mod signals;
 mod state;
-mod words;
+mod xmpp;
 
 use std::process::ExitCode;
 
@@ -30,7 +38,7 @@ fn main() -> ExitCode {
     match run(arguments.task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            anstream::eprintln!("o2tr: {}", words::harmless(&failure.to_string()));
+            anstream::eprintln!("o2tr: {}", sanitise::harmless(&failure.to_string()));
             failure.status()
         }
     }
@@ -39,6 +47,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo(arguments) => demo::run(&arguments),
+        Task::Account(arguments) => account::manage::run(&arguments),
+        Task::Send(arguments) => send::run(&arguments),
+        Task::Listen(arguments) => listen::run(&arguments),
         Task::Pipe(arguments) => pipe::run(&arguments),
         Task::Keys(arguments) => manage::keys::run(&arguments),
         Task::Trust(arguments) => manage::trust::run(&arguments),

@@ -84,7 +84,7 @@ fn now() -> Timestamp {
 }
 
 /// Prints one JSON object, or words.
-fn print(
+pub(crate) fn print(
     as_json: bool,
     value: &impl Serialize,
     words: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,

@@ -1,13 +1,14 @@
 //! `o2tr pipe`: one endpoint as a process, JSON lines on standard input and output (`docs/pipe.md`).
 //!
 //! The shape is the engine's: a line becomes a command, a command one call of the conversation, and then every output
-//! is carried out in order. Absent: any other thread that touches the conversation.
+//! is carried out in order. Absent: any other thread that touches the conversation. With a network inside (`network.rs`)
+//! the client of the crate `o2tr` takes the conversation's place; commands and words are the same.
 
 mod clock;
 mod command;
 mod endpoint;
-mod fault;
 mod input;
+mod network;
 mod report;
 mod translate;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use self::endpoint::{Endpoint, Next};
 use self::input::{Input, Line};
 use self::report::{Report, Reporter};
+pub(crate) use self::translate::{provenance_word, rfc3339};
 use crate::args::PipeArguments;
 use crate::failure::Failure;
 
@@ -29,7 +31,11 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// # Errors
 /// [`Failure`], which was also said as an `error` event.
 pub(crate) fn run(arguments: &PipeArguments) -> Result<(), Failure> {
-    serve(arguments).inspect_err(refuse)
+    match arguments.login() {
+        None => serve(arguments),
+        Some(login) => network::serve(arguments, &login),
+    }
+    .inspect_err(refuse)
 }
 
 /// Says why it does not start, or cannot go on, in the language of the pipe.

@@ -2,7 +2,7 @@
 
 mod identity;
 mod libotr;
-mod private_file;
+pub(crate) mod private_file;
 mod unlock;
 mod vault;
 
@@ -18,9 +18,9 @@ use rand_core::CryptoRng;
 pub(crate) use self::identity::{Source, ephemeral};
 pub(crate) use self::libotr::Files;
 pub(crate) use self::private_file::{destroy, remove_secret, write_new};
-pub(crate) use self::unlock::{KEY_FILE, Passphrase, passphrase_of, read_passphrase};
-pub(crate) use self::vault::Backend;
-use self::vault::{Vault, VaultOptions};
+pub(crate) use self::unlock::{KEY_FILE, Passphrase, command_output, passphrase_of, read_passphrase};
+use self::vault::VaultOptions;
+pub(crate) use self::vault::{Backend, Vault};
 use crate::failure::Failure;
 
 /// An open state directory. Dropping it closes the store.
@@ -207,6 +207,11 @@ impl State {
             change = change.lifting_quarantine();
         }
         self.vault.commit(change.into()).map_err(|error| Failure::working(&self.directory, &error))
+    }
+
+    /// The identity, and the store for a client that works with all conversations.
+    pub(crate) fn into_parts(self) -> (Arc<Identity>, Vault) {
+        (self.identity, self.vault)
     }
 
     /// Erases what is to be erased and closes the store.

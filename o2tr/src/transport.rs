@@ -137,6 +137,15 @@ pub trait Transport: Send {
     /// earlier ones are there. An id that is void or already acknowledged is ignored.
     async fn acknowledge(&mut self, id: DeliveryId);
 
+    /// Says that what a delivery carried has been read: its text is durable here. To be called before the delivery is
+    /// [acknowledged](Self::acknowledge), if at all.
+    ///
+    /// A network with receipts tells the sender, where the sender asked for it and may know (XEP-0184). The default does
+    /// nothing.
+    async fn confirm(&mut self, id: DeliveryId) {
+        let _ = id;
+    }
+
     /// Announces whether messages are wanted; remembered, and announced again after a reconnection.
     ///
     /// The first call with `true` starts the deliveries, those that waited at the server first; until then a program

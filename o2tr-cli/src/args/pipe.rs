@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use o2tr::settings::{DEFAULT_THRESHOLD, MIN_THRESHOLD};
+use o2tr::settings::{MIN_THRESHOLD, Settings};
 use o2tr_ekm::MAX_NAME;
 use otr_core::Policy;
 
+use super::network::{LoginArguments, PasswordArguments, ServerArguments};
 use crate::state::Backend;
 
 /// The fewest bytes in which a fragment of version 3 carries anything.
@@ -14,17 +15,28 @@ pub(crate) const MIN_MTU: usize = 38;
 
 /// Be one endpoint that speaks JSON lines on standard input and output.
 ///
-/// One process is one account that talks to one peer, and the caller is the network between them. The language is
-/// described in docs/pipe.md.
+/// One process is one account that talks to one peer, and the caller is the network between them; or, with --xmpp or
+/// --account, it logs in and talks to any number of peers. The language is described in docs/pipe.md.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("memory-or-state").required(true))]
 pub(crate) struct PipeArguments {
-    /// Our account
-    #[arg(long, value_parser = account_name)]
-    pub(crate) name: String,
-    /// The peer's account
-    #[arg(long, value_parser = account_name)]
-    pub(crate) peer: String,
+    /// Our account, where the caller is the network
+    #[arg(long, value_parser = account_name, required_unless_present_any = ["xmpp", "account"],
+        conflicts_with_all = ["xmpp", "account"])]
+    pub(crate) name: Option<String>,
+    /// The peer's account; on a network it may be repeated, and the handshakes of these are answered, else those of contacts
+    #[arg(long, value_parser = account_name, required_unless_present_any = ["xmpp", "account"])]
+    pub(crate) peer: Vec<String>,
+    /// An account that `o2tr account add` has made, with its state directory
+    #[arg(long, value_name = "NAME", group = "memory-or-state")]
+    pub(crate) account: Option<String>,
+    /// Log in to this XMPP account
+    #[arg(long, value_name = "JID", conflicts_with = "account")]
+    pub(crate) xmpp: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(flatten)]
+    pub(crate) password: PasswordArguments,
     /// Where identity and sessions are kept; made when it is not there
     #[arg(long, value_name = "DIR", group = "memory-or-state")]
     pub(crate) state: Option<PathBuf>,
@@ -47,20 +59,43 @@ pub(crate) struct PipeArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) libotr_instag: Option<PathBuf>,
     /// What OTR may do: words out of v2, v3, require, wstag, wsstart, errstart, separated by commas
-    #[arg(long, value_parser = policy, default_value = "v2,v3,wstag,wsstart,errstart")]
-    pub(crate) policy: Policy,
+    /// [default: v2,v3,wstag,wsstart,errstart]
+    #[arg(long, value_parser = policy)]
+    pub(crate) policy: Option<Policy>,
     /// The most bytes a line may have; 0: any number
     #[arg(long, value_name = "BYTES", value_parser = mtu, default_value_t = 0)]
     pub(crate) mtu: usize,
-    /// How many messages one key may encrypt; 0: any number
-    #[arg(long, value_name = "K", value_parser = threshold, default_value_t = DEFAULT_THRESHOLD)]
-    pub(crate) threshold: u32,
+    /// How many messages one key may encrypt; 0: any number [default: 5]
+    #[arg(long, value_name = "K", value_parser = threshold)]
+    pub(crate) threshold: Option<u32>,
     /// Wait for an `ack` before a received message is forgotten
     #[arg(long)]
     pub(crate) no_auto_ack: bool,
     /// Forget a received message once it was written out (the default)
     #[arg(long, conflicts_with = "no_auto_ack")]
     pub(crate) auto_ack: bool,
+}
+
+impl PipeArguments {
+    /// How conversations behave; `settings` is what was chosen elsewhere.
+    pub(crate) fn settings(&self, mut settings: Settings) -> Settings {
+        settings.policy = self.policy.unwrap_or(settings.policy);
+        if let Some(k) = self.threshold {
+            settings.threshold = (k != 0).then_some(k);
+        }
+        settings.keeps_keys = !self.memory;
+        settings
+    }
+
+    /// The account that logs in, if one does.
+    pub(crate) fn login(&self) -> Option<LoginArguments> {
+        (self.xmpp.is_some() || self.account.is_some()).then(|| LoginArguments {
+            account: self.account.clone(),
+            xmpp: self.xmpp.clone(),
+            server: self.server.clone(),
+            password: self.password.clone(),
+        })
+    }
 }
 
 /// Whether a line may be cut to this size.
@@ -79,7 +114,11 @@ fn mtu(text: &str) -> Result<usize, String> {
     check_mtu(text.parse().map_err(|_| "not a number".to_owned())?)
 }
 
-fn threshold(text: &str) -> Result<u32, String> {
+/// How many messages one key may encrypt; 0 is no limit.
+///
+/// # Errors
+/// Too few, or no number.
+pub(crate) fn threshold(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(k) if k == 0 || k >= MIN_THRESHOLD => Ok(k),
         Ok(_) => Err(format!("at least {MIN_THRESHOLD}, or 0 to switch the limit off")),
@@ -95,7 +134,11 @@ fn account_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+/// What OTR may do, out of words.
+///
+/// # Errors
+/// An unknown word.
+pub(crate) fn policy(text: &str) -> Result<Policy, String> {
     text.split(',').filter(|word| !word.is_empty()).try_fold(Policy::empty(), |policy, word| {
         let flag = match word {
             "v2" => Policy::ALLOW_V2,
@@ -112,7 +155,15 @@ fn policy(text: &str) -> Result<Policy, String> {
 
 #[cfg(test)]
 mod tests {
+    use o2tr::settings::DEFAULT_THRESHOLD;
+
     use super::*;
+
+    #[test]
+    fn the_help_names_the_default_threshold() {
+        assert_eq!(DEFAULT_THRESHOLD, 5);
+        assert_eq!(policy("v2,v3,wstag,wsstart,errstart"), Ok(Settings::default().policy));
+    }
 
     #[test]
     fn policies_are_sets_of_words() {

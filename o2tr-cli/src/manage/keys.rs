@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{directory, open, opening, print, random};
 use crate::args::{KeysArguments, KeysTask, StateArguments};
 use crate::failure::Failure;
+use crate::sanitise::harmless;
 use crate::state::{Creation, State};
-use crate::words::harmless;
 
 /// Runs it.
 ///

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{conversation, directory, load, now, open, print, random, store};
 use crate::args::{SessionsArguments, SessionsTask, StateArguments};
 use crate::failure::Failure;
+use crate::sanitise::harmless;
 use crate::state::{State, destroy};
-use crate::words::harmless;
 
 /// Runs it.
 ///

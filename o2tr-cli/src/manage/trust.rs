@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{conversation, load, now, open, print, random, store};
 use crate::args::{Level, TrustArguments, TrustTask};
 use crate::failure::Failure;
+use crate::sanitise::harmless;
 use crate::state::{State, write_new};
-use crate::words::harmless;
 
 /// The protocol that a fingerprint file gets, in the words of libotr's clients.
 const PROTOCOL: &str = "prpl-jabber";

@@ -28,7 +28,18 @@ pub(super) enum Command {
     State,
     Mtu { value: usize },
     Poll { now: Option<Timestamp> },
+    Subscribe,
     Quit,
+}
+
+/// A command, and whom it is for.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The command's name.
+    pub(super) name: String,
+    /// The peer, where there are several.
+    pub(super) to: Option<String>,
+    pub(super) command: Command,
 }
 
 /// A line that is no command.
@@ -40,16 +51,17 @@ pub(super) struct Malformed {
     pub(super) fault: String,
 }
 
-/// Reads a line: the command's name, and the command.
+/// Reads a line.
 ///
 /// # Errors
 /// [`Malformed`]; secrets in the line are not repeated in it.
-pub(super) fn parse(line: &[u8]) -> Result<(String, Command), Malformed> {
+pub(super) fn parse(line: &[u8]) -> Result<Order, Malformed> {
     let fault = |name: &str, fault: String| Malformed { name: name.to_owned(), fault };
     let Name { cmd } = serde_json::from_slice(line).map_err(|error| fault("", without_content(&error)))?;
-    let fields: Fields = serde_json::from_slice(line).map_err(|error| fault(&cmd, without_content(&error)))?;
+    let mut fields: Fields = serde_json::from_slice(line).map_err(|error| fault(&cmd, without_content(&error)))?;
+    let to = fields.to.take();
     match fields.into_command(&cmd) {
-        Ok(command) => Ok((cmd, command)),
+        Ok(command) => Ok(Order { name: cmd, to, command }),
         Err(error) => Err(fault(&cmd, error)),
     }
 }
@@ -62,6 +74,7 @@ struct Name {
 /// The members of all commands. One flat struct: a tagged enum would be read by way of a copy that is not wiped.
 #[derive(Deserialize)]
 struct Fields {
+    to: Option<String>,
     msg: Option<String>,
     delayed: Option<String>,
     archived: Option<bool>,
@@ -120,6 +133,7 @@ impl Fields {
                 value: check_mtu(required(self.value, "value")?).map_err(|fault| format!("`value`: {fault}"))?,
             },
             "poll" => Command::Poll { now: self.now.map(seconds).transpose()? },
+            "subscribe" => Command::Subscribe,
             "quit" => Command::Quit,
             _ => return Err("unknown command".to_owned()),
         })
@@ -176,15 +190,17 @@ mod tests {
 
     #[test]
     fn commands_are_read() {
-        let (name, command) = parse(br#"{"cmd":"send","text":"hi","id":null,"more":[1]}"#).unwrap();
-        assert_eq!(name, "send");
+        let Order { name, to, command } =
+            parse(br#"{"cmd":"send","to":"bob@b","text":"hi","id":null,"more":[1]}"#).unwrap();
+        assert_eq!((name.as_str(), to.as_deref()), ("send", Some("bob@b")));
         assert!(matches!(command, Command::Send { text, id: None } if *text == "hi"));
-        let (_, command) = parse(br#"{"cmd":"recv","msg":"x","delayed":"2026-01-01T01:00:00.5+01:00"}"#).unwrap();
+        let Order { command, .. } =
+            parse(br#"{"cmd":"recv","msg":"x","delayed":"2026-01-01T01:00:00.5+01:00"}"#).unwrap();
         let Command::Recv { delayed: Some(delayed), archived: false, .. } = command else { panic!("{command:?}") };
         assert_eq!(delayed, Timestamp::from_millis(1_767_225_600_500));
-        let (_, command) = parse(br#"{"cmd":"poll","now":1767225600}"#).unwrap();
+        let Order { command, .. } = parse(br#"{"cmd":"poll","now":1767225600}"#).unwrap();
         assert!(matches!(command, Command::Poll { now: Some(now) } if now == Timestamp::from_secs(1_767_225_600)));
-        assert!(matches!(parse(br#"{"cmd":"poll"}"#).unwrap().1, Command::Poll { now: None }));
+        assert!(matches!(parse(br#"{"cmd":"poll"}"#).unwrap().command, Command::Poll { now: None }));
     }
 
     #[test]

@@ -8,16 +8,16 @@ use o2tr::conversation::{Commit, Conversation, Event, Output, Privacy, Transmiss
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
 use o2tr_ekm::Quarantine;
-use o2tr_ekm::record::TrustLevel;
 use otr_core::Identity;
 use rand_core::UnwrapErr;
 
 use super::clock::Clock;
-use super::command::{self, Command};
+use super::command::{self, Command, Order};
 use super::report::{Report, Reporter};
-use super::{fault, translate};
+use super::translate;
 use crate::args::PipeArguments;
 use crate::failure::Failure;
+use crate::fault;
 use crate::state::{Creation, Files, Opening, Passphrase, Source, State, ephemeral};
 
 /// More rounds than timers can follow from each other.
@@ -57,16 +57,12 @@ impl Endpoint {
     pub(super) fn start(arguments: &PipeArguments) -> Result<Self, Failure> {
         let mut rng = UnwrapErr(SysRng);
         let mut clock = Clock::default();
-        let settings = Settings {
-            policy: arguments.policy,
-            threshold: (arguments.threshold != 0).then_some(arguments.threshold),
-            keeps_keys: arguments.state.is_some(),
-            ..Settings::default()
-        };
+        let settings = arguments.settings(Settings::default());
+        let (name, peer) = names(arguments)?;
         let files = Files { key: arguments.libotr_key.as_deref(), instance: arguments.libotr_instag.as_deref() };
         let (state, identity, conversation, quarantine) = match &arguments.state {
             None => {
-                let identity = ephemeral(&Source { name: &arguments.name, files, import: None }, &mut rng)?;
+                let identity = ephemeral(&Source { name, files, import: None }, &mut rng)?;
                 let conversation = Conversation::new(Arc::clone(&identity), settings);
                 (None, identity, conversation, None)
             }
@@ -77,14 +73,13 @@ impl Endpoint {
                     Passphrase::None,
                 );
                 let opening = Opening { directory, passphrase, files };
-                let creation = Creation { account: &arguments.name, backend: arguments.store, key: None };
-                let mut state = State::open_or_create(&opening, &creation, Some(&arguments.peer), &mut rng)?;
+                let creation = Creation { account: name, backend: arguments.store, key: None };
+                let mut state = State::open_or_create(&opening, &creation, Some(peer), &mut rng)?;
                 for warning in state.warnings() {
                     anstream::eprintln!("o2tr: {}: {warning}", directory.display());
                 }
                 let identity = Arc::clone(state.identity());
-                let (conversation, quarantine) =
-                    state.conversation(&arguments.peer, settings, clock.now(), &mut rng)?;
+                let (conversation, quarantine) = state.conversation(peer, settings, clock.now(), &mut rng)?;
                 (Some(state), identity, conversation, quarantine)
             }
         };
@@ -92,7 +87,7 @@ impl Endpoint {
             conversation,
             identity,
             state,
-            peer: arguments.peer.clone(),
+            peer: peer.to_owned(),
             quarantine,
             auto_ack: !arguments.no_auto_ack,
             mtu: arguments.mtu,
@@ -148,12 +143,12 @@ impl Endpoint {
     /// The store failed.
     pub(super) fn handle_line(&mut self, line: &[u8]) -> Result<Next, Failure> {
         match command::parse(line) {
-            Ok((name, Command::Quit)) => {
+            Ok(Order { name, command: Command::Quit, .. }) => {
                 self.close()?;
                 self.report(&Report::Done { cmd: &name });
                 Ok(Next::Quit)
             }
-            Ok((name, command)) => {
+            Ok(Order { name, command, .. }) => {
                 self.obey(command)?;
                 self.drain()?;
                 self.report(&Report::Done { cmd: &name });
@@ -231,8 +226,7 @@ impl Endpoint {
                 }
             }
             Command::Trust { fingerprint, verified } => {
-                let level = if verified { TrustLevel::Verified } else { TrustLevel::Unverified };
-                conversation.set_trust(fingerprint, level, now, rng);
+                conversation.set_trust(fingerprint, translate::trust_level(verified), now, rng);
             }
             Command::Release => conversation.release(now, rng),
             Command::Outbox => {
@@ -265,6 +259,10 @@ impl Endpoint {
                 self.drain()?;
                 self.run_timers()?;
             }
+            Command::Subscribe => self.report(&Report::Error {
+                code: "usage",
+                msg: "`subscribe` is for a network: the caller is the network here",
+            }),
             // Handled by the caller of this function.
             Command::Quit => {}
         }
@@ -272,15 +270,7 @@ impl Endpoint {
     }
 
     fn refuse(&mut self, refusal: &o2tr::conversation::SendError) {
-        use o2tr::conversation::SendError;
-        let code = match refusal {
-            SendError::OutboxFull => "outbox_full",
-            SendError::IdInUse(_) => "id_in_use",
-            SendError::UnknownId(_) => "unknown_id",
-            SendError::AlreadyLeft(_) => "already_left",
-            SendError::Poisoned => "store",
-            _ => "usage",
-        };
+        let code = translate::refusal_code(refusal);
         self.report(&Report::Error { code, msg: &refusal.to_string() });
     }
 
@@ -361,12 +351,13 @@ impl Endpoint {
         fault::pass("before-event");
         let view = self.conversation.view();
         let reporter = &mut self.reporter;
-        let told = translate::tell(event, &view, self.quarantine, |report| reporter.report(report));
+        let now = translate::Circumstances::of(&view, self.quarantine);
+        let told = translate::tell(event, &now, |report| reporter.report(report));
         self.reader_is_gone |= told.is_err();
         fault::pass("after-event");
         if self.auto_ack
             && !self.reader_is_gone
-            && let Some(id) = translate::inbox_id(event)
+            && let Some(id) = event.id()
         {
             self.conversation.acknowledge(id);
         }
@@ -374,5 +365,16 @@ impl Endpoint {
 
     fn report(&mut self, report: &Report<'_>) {
         self.reader_is_gone |= self.reporter.report(report).is_err();
+    }
+}
+
+/// Our account and the one peer.
+fn names(arguments: &PipeArguments) -> Result<(&str, &str), Failure> {
+    if let Some(option) = arguments.server.given().or_else(|| arguments.password.given()) {
+        return Err(Failure::usage(format!("{option} needs --xmpp or --account")));
+    }
+    match (&arguments.name, arguments.peer.as_slice()) {
+        (Some(name), [peer]) => Ok((name, peer)),
+        _ => Err(Failure::usage("without a network there is one --name and one --peer")),
     }
 }

@@ -1,7 +1,7 @@
 //! Lines from standard input, bounded, read on a thread of their own so that timers can run between them.
 
 use std::io::{self, BufRead, BufReader};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -30,8 +30,15 @@ impl Input {
     /// Starts reading.
     pub(super) fn read_stdin() -> Self {
         let (sender, receiver) = sync_channel(READ_AHEAD);
-        std::thread::spawn(move || pump(BufReader::new(io::stdin()), &sender));
+        std::thread::spawn(move || pump(BufReader::new(io::stdin()), |line| sender.send(line).is_ok()));
         Self(receiver)
+    }
+
+    /// Starts reading for a task: the lines come over a channel of its kind.
+    pub(super) fn read_stdin_for_task() -> tokio::sync::mpsc::Receiver<Line> {
+        let (sender, receiver) = tokio::sync::mpsc::channel(READ_AHEAD);
+        std::thread::spawn(move || pump(BufReader::new(io::stdin()), |line| sender.blocking_send(line).is_ok()));
+        receiver
     }
 
     /// The next line, or `None` if none comes in time.
@@ -44,12 +51,12 @@ impl Input {
     }
 }
 
-fn pump(mut input: impl BufRead, sender: &SyncSender<Line>) {
+fn pump(mut input: impl BufRead, hand_over: impl Fn(Line) -> bool) {
     loop {
         // What cannot be read any more has ended.
         let line = read_line(&mut input).unwrap_or(Line::End);
         let ended = line == Line::End;
-        if sender.send(line).is_err() || ended {
+        if !hand_over(line) || ended {
             return;
         }
     }

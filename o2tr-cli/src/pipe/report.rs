@@ -99,6 +99,38 @@ pub(super) enum Report<'a> {
         reason: &'a str,
     },
     State(State<'a>),
+    Online {
+        resumed: bool,
+    },
+    Offline {
+        reason: String,
+        retry_in_s: Option<f64>,
+    },
+    CaughtUp,
+    Presence {
+        online: bool,
+    },
+    Subscribe,
+    Contact {
+        contact: bool,
+    },
+    Stranger,
+    Refused {
+        reason: &'a str,
+        msg: String,
+    },
+    Bounced {
+        reason: &'a str,
+        msg: String,
+    },
+}
+
+/// An event and whom it is about, where there are several.
+#[derive(Debug, Serialize)]
+struct With<'a> {
+    #[serde(flatten)]
+    report: &'a Report<'a>,
+    peer: &'a str,
 }
 
 /// A private conversation.
@@ -147,8 +179,20 @@ impl Reporter {
     /// # Errors
     /// Nobody reads any more.
     pub(super) fn report(&mut self, report: &Report<'_>) -> io::Result<()> {
+        self.write(report)
+    }
+
+    /// As [`report`](Self::report), with the peer that it is about.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub(super) fn report_of(&mut self, peer: &str, report: &Report<'_>) -> io::Result<()> {
+        self.write(&With { report, peer })
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> io::Result<()> {
         self.line.clear();
-        serde_json::to_writer(&mut *self.line, report)?;
+        serde_json::to_writer(&mut *self.line, line)?;
         self.line.push(b'\n');
         let mut out = io::stdout().lock();
         out.write_all(&self.line)?;
@@ -169,6 +213,9 @@ mod tests {
             written(&Report::SymKey { id: None, usage: 1, key: "00", data: None, sent: true }),
             r#"{"ev":"symkey","use":1,"key":"00","sent":true}"#
         );
+        let with_peer = |report: &Report<'_>| serde_json::to_string(&With { report, peer: "bob@b" }).unwrap();
+        assert_eq!(with_peer(&Report::Insecure), r#"{"ev":"insecure","peer":"bob@b"}"#);
+        assert_eq!(with_peer(&Report::Presence { online: true }), r#"{"ev":"presence","online":true,"peer":"bob@b"}"#);
         let secured = Secured {
             fingerprint: "f".to_owned(),
             version: 3,
@@ -176,6 +223,11 @@ mod tests {
             trust: "verified",
             peer_keeps_keys: true,
         };
+        let of_bob =
+            with_peer(&Report::Encrypted(Secured { fingerprint: "f".to_owned(), ssid: "s".to_owned(), ..secured }));
+        assert!(
+            of_bob.starts_with(r#"{"ev":"encrypted","fingerprint":"f""#) && of_bob.ends_with(r#","peer":"bob@b"}"#)
+        );
         assert_eq!(
             written(&Report::StillEncrypted(secured)),
             r#"{"ev":"still_encrypted","fingerprint":"f","version":3,"ssid":"s","trust":"verified","peer_keeps_keys":true}"#

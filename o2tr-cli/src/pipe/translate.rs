@@ -1,6 +1,7 @@
 //! From the engine's events to the words of the pipe.
 
-use o2tr::conversation::{Event, Hold, OutboxView, Privacy, Refresh, Rejection, Text, View};
+use o2tr::conversation::{Event, Hold, OutboxView, Privacy, Refresh, Rejection, SendError, Text, View};
+use o2tr::transport::Refusal;
 use o2tr_ekm::Quarantine;
 use o2tr_ekm::record::{Provenance, TrustLevel};
 use otr_core::smp::SmpEvent;
@@ -9,11 +10,33 @@ use zeroize::Zeroizing;
 
 use super::report::{OutboxItem, Report, Secured, State};
 
-/// Says an event. `view` is the conversation as it is now, `quarantine` why its store is in doubt.
+/// How the conversation is in which something happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Circumstances {
+    /// The peer has shown that it keeps keys.
+    pub(super) peer_keeps_keys: bool,
+    /// How many texts wait.
+    pub(super) queued: usize,
+    /// Why its store is in doubt.
+    pub(super) quarantine: Option<Quarantine>,
+}
+
+impl Circumstances {
+    /// As a look at the conversation shows them.
+    pub(super) const fn of(view: &View, quarantine: Option<Quarantine>) -> Self {
+        Self { peer_keeps_keys: view.peer_keeps_keys, queued: view.queued, quarantine }
+    }
+}
+
+/// Whether a look at the conversation is needed to say an event.
+pub(super) const fn needs_view(event: &Event) -> bool {
+    matches!(event, Event::Encrypted(_) | Event::Resumed)
+}
+
+/// Says an event.
 pub(super) fn tell<E>(
     event: &Event,
-    view: &View,
-    quarantine: Option<Quarantine>,
+    now: &Circumstances,
     mut report: impl FnMut(&Report<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     match event {
@@ -31,7 +54,7 @@ pub(super) fn tell<E>(
                 version: encrypted.session.version.number(),
                 ssid: hex::encode(encrypted.ssid),
                 trust: trust_word(encrypted.trust),
-                peer_keeps_keys: view.peer_keeps_keys,
+                peer_keeps_keys: now.peer_keeps_keys,
             };
             report(&if encrypted.renewed { Report::StillEncrypted(secured) } else { Report::Encrypted(secured) })
         }
@@ -53,7 +76,7 @@ pub(super) fn tell<E>(
             },
         }),
         Event::Paused { queued, reason } => report(&Report::Paused { queued: *queued, reason: hold_word(*reason) }),
-        Event::Resumed => report(&Report::Resumed { queued: view.queued }),
+        Event::Resumed => report(&Report::Resumed { queued: now.queued }),
         Event::Sent { id } => report(&Report::Sent { id }),
         Event::Acknowledged { id } => report(&Report::Acknowledged { id }),
         Event::Unconfirmed { id } => report(&Report::Unconfirmed { id }),
@@ -86,21 +109,42 @@ pub(super) fn tell<E>(
         Event::LateOffer { sent_at: _ } => report(&Report::Rejected { reason: "policy" }),
         Event::Rejected(reason) => report(&Report::Rejected { reason: rejection_word(*reason) }),
         Event::Expired { session } => report(&Report::Expired { fingerprint: format!("{:x}", session.fingerprint) }),
-        Event::Quarantined => report(&Report::Quarantined { reason: quarantine_word(quarantine) }),
+        Event::Quarantined => report(&Report::Quarantined { reason: quarantine_word(now.quarantine) }),
         _ => Ok(()),
     }
 }
 
-/// The id under which the application acknowledges an event, if it has to.
-pub(super) const fn inbox_id(event: &Event) -> Option<u64> {
-    match event {
-        Event::Text(Text { id, .. })
-        | Event::Finished { id, .. }
-        | Event::NewFingerprint { id, .. }
-        | Event::SmpResult { id, .. }
-        | Event::ExtraKey { id, .. } => Some(*id),
-        _ => None,
+/// Why a wish was refused, for programs.
+pub(super) const fn refusal_code(refusal: &SendError) -> &'static str {
+    match refusal {
+        SendError::OutboxFull => "outbox_full",
+        SendError::IdInUse(_) => "id_in_use",
+        SendError::UnknownId(_) => "unknown_id",
+        SendError::AlreadyLeft(_) => "already_left",
+        SendError::Poisoned => "store",
+        _ => "usage",
     }
+}
+
+/// Why the server did not take a line.
+pub(super) const fn refusal_word(reason: Refusal) -> &'static str {
+    match reason {
+        Refusal::Offline => "offline",
+        Refusal::Unconfirmed => "unconfirmed",
+        Refusal::TooLong { .. } => "too_long",
+        Refusal::Undeliverable => "undeliverable",
+        Refusal::Busy => "busy",
+        Refusal::Forbidden => "forbidden",
+        Refusal::MailboxFull => "mailbox_full",
+        Refusal::Unreachable => "unreachable",
+        Refusal::Unsuitable => "unsuitable",
+        _ => "refused",
+    }
+}
+
+/// What the user thinks of a key.
+pub(super) const fn trust_level(verified: bool) -> TrustLevel {
+    if verified { TrustLevel::Verified } else { TrustLevel::Unverified }
 }
 
 /// The answer to `state`.
@@ -153,7 +197,8 @@ const fn trust_word(level: TrustLevel) -> &'static str {
     }
 }
 
-const fn provenance_word(provenance: Provenance) -> &'static str {
+/// How a text was read.
+pub(crate) const fn provenance_word(provenance: Provenance) -> &'static str {
     match provenance {
         Provenance::Live => "live",
         Provenance::Offline => "offline",
@@ -201,7 +246,8 @@ fn smp_word(event: &SmpEvent) -> (&'static str, Option<&[u8]>) {
     }
 }
 
-fn rfc3339(moment: Timestamp) -> Option<String> {
+/// A time as programs read it; `None` beyond the year 9999.
+pub(crate) fn rfc3339(moment: Timestamp) -> Option<String> {
     let moment = jiff::Timestamp::from_millisecond(i64::try_from(moment.as_millis()).ok()?).ok()?;
     Some(moment.to_string())
 }

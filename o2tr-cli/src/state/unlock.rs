@@ -22,6 +22,8 @@ pub(crate) enum Passphrase<'a> {
     File(&'a Path),
     /// From what this command prints: the way to the system's keyring and to password managers.
     Command(&'a str),
+    /// This one.
+    Given(&'a Zeroizing<String>),
     /// There is none: the store has a key file.
     None,
     /// From the user at the terminal, if the store has one.
@@ -43,6 +45,7 @@ impl<'a> Passphrase<'a> {
         match self {
             Self::File(file) => Ok(Unlock::Passphrase(read_passphrase(file)?, KdfCost::DEFAULT)),
             Self::Command(command) => Ok(Unlock::Passphrase(passphrase_of(command)?, KdfCost::DEFAULT)),
+            Self::Given(passphrase) => Ok(Unlock::Passphrase(passphrase.clone(), KdfCost::DEFAULT)),
             Self::None | Self::Ask => Ok(Unlock::KeyFile(directory.join(KEY_FILE))),
         }
     }
@@ -67,12 +70,21 @@ pub(crate) fn read_passphrase(file: &Path) -> Result<Zeroizing<String>, Failure>
     as_passphrase(&bytes, &format!("in {}", file.display()))
 }
 
-/// Runs a command by the shell and takes what it prints; what it says on standard error reaches the user.
+/// The passphrase that a command prints.
 ///
 /// # Errors
 /// The command cannot be run or fails, or prints no passphrase.
 pub(crate) fn passphrase_of(command: &str) -> Result<Zeroizing<String>, Failure> {
-    let failed = |error| Failure::usage(format!("the passphrase command cannot be run: {error}"));
+    as_passphrase(&command_output(command, "passphrase")?, "that the command prints")
+}
+
+/// Runs a command by the shell and takes what it prints, up to the longest passphrase and a byte; what it says on standard
+/// error reaches the user.
+///
+/// # Errors
+/// The command cannot be run, or fails.
+pub(crate) fn command_output(command: &str, word: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error| Failure::usage(format!("the {word} command cannot be run: {error}"));
     let mut child = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::null())
@@ -86,9 +98,9 @@ pub(crate) fn passphrase_of(command: &str) -> Result<Zeroizing<String>, Failure>
     };
     let status = child.wait().map_err(failed)?;
     if !status.success() {
-        return Err(Failure::usage(format!("the passphrase command failed ({status}). Nothing was changed.")));
+        return Err(Failure::usage(format!("the {word} command failed ({status}). Nothing was changed.")));
     }
-    as_passphrase(&bytes, "that the command prints")
+    Ok(bytes)
 }
 
 fn read_bounded(from: &mut dyn std::io::Read) -> std::io::Result<Zeroizing<Vec<u8>>> {

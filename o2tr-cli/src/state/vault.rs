@@ -35,7 +35,7 @@ pub(super) struct VaultOptions {
 
 /// An open store.
 #[derive(Debug)]
-pub(super) struct Vault {
+pub(crate) struct Vault {
     form: Form,
     warnings: Vec<String>,
 }
@@ -104,7 +104,7 @@ impl Vault {
     ///
     /// # Errors
     /// As [`o2tr_ekm::Vault::close`].
-    pub(super) fn close(self) -> Result<(), StoreError> {
+    pub(crate) fn close(self) -> Result<(), StoreError> {
         match self.form {
             Form::Sqlite(vault) => vault.close(),
             Form::Files(vault) => vault.close(),

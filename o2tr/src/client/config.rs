@@ -75,6 +75,9 @@ pub enum Answering {
     Contacts,
     /// Those, and all for whom the function says so. It is called on the client's task and must be quick.
     Also(Arc<dyn Fn(&PeerId) -> bool + Send + Sync>),
+    /// Those whom the user has written to or allowed in this run, with whom there was a session, and for whom the function
+    /// says so; other contacts are not.
+    Only(Arc<dyn Fn(&PeerId) -> bool + Send + Sync>),
     /// Everybody, for networks that keep strangers away themselves.
     Everybody,
 }
@@ -84,6 +87,7 @@ impl fmt::Debug for Answering {
         f.write_str(match self {
             Self::Contacts => "Contacts",
             Self::Also(_) => "Also(..)",
+            Self::Only(_) => "Only(..)",
             Self::Everybody => "Everybody",
         })
     }

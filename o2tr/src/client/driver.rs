@@ -114,6 +114,7 @@ impl<T: Transport, S: EkmStore + 'static> Driver<T, S> {
         while let Some(request) = self.board.requests.pop_front() {
             match request {
                 Request::Send { to, line, token } => self.transport.send(&to, &line, token).await,
+                Request::Confirm(id) => self.transport.confirm(id).await,
                 Request::Acknowledge(id) => self.transport.acknowledge(id).await,
                 Request::SetAvailable(available) => self.transport.set_presence(available).await,
                 Request::SetContact(peer, contact) => self.transport.set_contact(&peer, contact).await,

@@ -22,7 +22,10 @@ pub enum ClientEvent {
         event: conversation::Event,
     },
     /// The connection stands.
-    Online,
+    Online {
+        /// The former connection goes on: the presence of peers is as last told. Otherwise nobody is there until told.
+        resumed: bool,
+    },
     /// The connection is gone. Texts can be written all the same.
     Offline {
         /// Why.
@@ -54,6 +57,14 @@ pub enum ClientEvent {
         /// Why.
         reason: Refusal,
     },
+    /// A line that the server had taken came back. What it carried stays in the [outbox](super::Client::outbox) until the
+    /// peer has shown that it read it.
+    Bounced {
+        /// For whom it was.
+        peer: PeerId,
+        /// Why it came back.
+        reason: Refusal,
+    },
     /// A stranger asks for a private conversation; nothing was answered. [`Client::allow`](super::Client::allow) and
     /// [`Client::start`](super::Client::start) answer.
     Stranger {
@@ -83,6 +94,11 @@ pub enum ClientEvent {
         peer: PeerId,
         /// How.
         error: StoreError,
+    },
+    /// Everything that had happened when [`Client::mark`](super::Client::mark) was called has been told.
+    Mark {
+        /// The number of that call.
+        number: u64,
     },
     /// A received line was given up for this run, after the store had failed on it several times. It was not
     /// acknowledged to the server, so it comes again.

@@ -208,6 +208,15 @@ impl Client {
         self.command(Command::SetSettings(settings)).await
     }
 
+    /// Asks for [`ClientEvent::Mark`](super::ClientEvent::Mark) with this number behind the events of all that has happened,
+    /// that of finished calls included.
+    ///
+    /// # Errors
+    /// [`ClientError::Stopped`].
+    pub async fn mark(&self, number: u64) -> Result<(), ClientError> {
+        self.command(Command::Mark(number)).await
+    }
+
     /// Stops: what is under way is finished, the server is taken leave of, sessions and texts stay in the store.
     /// Returns when that is done.
     pub async fn stop(&self) {

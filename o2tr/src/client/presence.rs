@@ -90,7 +90,11 @@ impl Presence {
     }
 
     pub(super) fn is_contact(&self, peer: &PeerId) -> bool {
-        self.contacts.contains(peer) || self.allowed.contains(peer)
+        self.contacts.contains(peer) || self.is_allowed(peer)
+    }
+
+    pub(super) fn is_allowed(&self, peer: &PeerId) -> bool {
+        self.allowed.contains(peer)
     }
 }
 

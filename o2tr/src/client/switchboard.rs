@@ -42,6 +42,7 @@ const STORE_IS_BUSY: usize = 64;
 #[derive(Debug)]
 pub(super) enum Request {
     Send { to: Address, line: Vec<u8>, token: SendToken },
+    Confirm(DeliveryId),
     Acknowledge(DeliveryId),
     SetAvailable(bool),
     SetContact(PeerId, bool),
@@ -213,6 +214,7 @@ impl Switchboard {
                 }
                 self.settings = settings;
             }
+            Command::Mark(number) => self.events.push_back(ClientEvent::Mark { number }),
             Command::Stop => self.stop(),
         }
     }

@@ -27,6 +27,8 @@ pub(super) enum Command {
     SetAvailable(bool),
     SetContact(PeerId, bool),
     SetSettings(Settings),
+    /// Tell the application when all that has happened was told.
+    Mark(u64),
     Stop,
 }
 

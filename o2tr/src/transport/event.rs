@@ -59,6 +59,13 @@ pub enum TransportEvent {
         /// Why, and whether it may have arrived nevertheless.
         reason: Refusal,
     },
+    /// A line that the server had taken over came back: it was [accepted](Self::Accepted) and has not arrived.
+    Bounced {
+        /// For whom it was.
+        to: Address,
+        /// Why it came back.
+        reason: Refusal,
+    },
 }
 
 /// A received line with its circumstances.
@@ -134,6 +141,15 @@ pub enum Refusal {
     /// The server forbids it; sending the line again will not help.
     #[error("the server does not allow the message")]
     Forbidden,
+    /// What waits for the peer at its server has no room for more.
+    #[error("the peer's mailbox at the server is full")]
+    MailboxFull,
+    /// The peer's server cannot be reached at present.
+    #[error("the peer's server cannot be reached now")]
+    Unreachable,
+    /// The line holds bytes that the network has no way to carry, such as control characters.
+    #[error("the message holds characters that the network cannot carry")]
+    Unsuitable,
 }
 
 impl Refusal {
@@ -154,15 +170,87 @@ pub enum OfflineReason {
     /// The network or the server went away.
     #[error("the connection was lost")]
     Lost,
-    /// The server did not accept the password.
-    #[error("the server refused the credentials")]
-    Credentials,
+    /// The account's address names nobody.
+    #[error("the account's address is not of the form name@domain")]
+    Address,
+    /// No service was found for the domain, or it says that it has none.
+    #[error("no server was found for the domain of the address; check its spelling and the network")]
+    NoServer,
+    /// No connection with any of the server's addresses.
+    #[error("the server cannot be reached; check the network, and the server's name and port if they were given")]
+    Unreachable,
+    /// A step of connecting took too long.
+    #[error("the server did not answer in time")]
+    Timeout,
+    /// No connection with the proxy.
+    #[error("the proxy cannot be reached; check whether it runs and where")]
+    Proxy,
+    /// The proxy did not let us through.
+    #[error("the proxy refused the connection; check its user and password, if it has any")]
+    ProxyRefused,
+    /// A name that only a proxy can resolve.
+    #[error("a server under .onion is reached through a proxy only; none was given")]
+    ProxyNeeded,
+    /// There is no encryption; somebody on the way may have struck out the offer of it.
+    #[error("the server offered no encryption, or somebody on the way removed the offer; nothing was sent")]
+    NoTls,
+    /// No TLS connection came to stand, for a reason other than the certificate.
+    #[error("no encrypted connection with the server could be agreed")]
+    TlsFailed,
     /// The server could not prove who it is.
     #[error("the server's certificate is not valid")]
     Certificate,
+    /// The certificate's time is over, or not come.
+    #[error("the server's certificate has expired or is not valid yet; check the clock here, or tell the operator")]
+    CertificateExpired,
+    /// Nobody trusted vouches for the server.
+    #[error("the server's certificate was issued by nobody trusted here; a file of trusted authorities can be given")]
+    CertificateUntrusted,
+    /// The certificate belongs to somebody else.
+    #[error("the server's certificate is for another name than the domain of the address")]
+    CertificateName,
+    /// The trusted authorities could not be loaded.
+    #[error("the trusted certification authorities cannot be read: those of the system, or the file that was given")]
+    Roots,
+    /// The server is not responsible for the domain.
+    #[error("the server does not serve the domain of the address; check the address and the server")]
+    UnknownDomain,
+    /// The server did not accept the password.
+    #[error("the server did not accept the name or the password; check both")]
+    Credentials,
+    /// The account may not be used.
+    #[error("the account is disabled or its password has expired; ask the server's operator")]
+    Account,
+    /// No SASL mechanism in common.
+    #[error("the server offers no way of logging in that is supported and allowed here")]
+    Mechanism,
+    /// The server did not prove that it knows the password.
+    #[error("the server did not prove that it knows the password; it may be an impostor")]
+    Unproven,
+    /// The server cannot check passwords at present.
+    #[error("the server cannot log anybody in at present")]
+    LoginUnavailable,
     /// Another program has connected under the same device name.
     #[error("another program took the place of this one")]
     Replaced,
+    /// The server is being stopped or restarted.
+    #[error("the server is shutting down")]
+    Shutdown,
+    /// The server lacks the means to serve us.
+    #[error("the server is overloaded")]
+    Overloaded,
+    /// We broke a rule of the server.
+    #[error("the server ended the connection because one of its rules was broken, such as the size of a message")]
+    Policy,
+    /// The server wants us to go to another.
+    #[error("the server sends its users to another server; it can be given by name and port")]
+    Moved,
+    /// What the server sent cannot be read.
+    #[error("the server sent something that is not XMPP")]
+    Protocol,
+    /// The server sent an element larger than is taken.
+    #[error("the server sent more at once than is accepted")]
+    Oversized,
     /// The server ended the connection for a reason of its own.
     #[error("the server ended the connection")]
     Server,

@@ -29,6 +29,9 @@ impl Switchboard {
             }
             TransportEvent::Accepted { token } => self.answered(token, Ok(())),
             TransportEvent::Refused { token, reason } => self.answered(token, Err(reason)),
+            TransportEvent::Bounced { to, reason } => {
+                self.events.push_back(ClientEvent::Bounced { peer: to.peer, reason });
+            }
         }
     }
 
@@ -46,7 +49,7 @@ impl Switchboard {
             slot.outgoing.reconnected(resumed);
         }
         self.enqueue_all();
-        self.events.push_back(ClientEvent::Online);
+        self.events.push_back(ClientEvent::Online { resumed });
     }
 
     fn delivered(&mut self, delivery: Delivery) {
@@ -146,6 +149,7 @@ impl Switchboard {
             Answering::Everybody => true,
             Answering::Contacts => self.presence.is_contact(peer),
             Answering::Also(decide) => self.presence.is_contact(peer) || decide(peer),
+            Answering::Only(decide) => self.presence.is_allowed(peer) || decide(peer),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Slot {
     pub(super) pending: VecDeque<Work>,
     /// What was done last; it is finished when all that it brought about is durable and out.
     pub(super) current: Option<Work>,
+    /// A text has come of it.
+    pub(super) gave_text: bool,
     pub(super) outgoing: Outgoing,
     /// Lines that the server has taken, which the store may not know because it failed.
     pub(super) taken: Vec<u64>,
@@ -113,6 +115,7 @@ impl Slot {
             state: State::Absent { retry_at: None },
             pending: VecDeque::new(),
             current: None,
+            gave_text: false,
             outgoing: Outgoing::default(),
             taken: Vec::new(),
             shown: BTreeMap::new(),

@@ -116,7 +116,10 @@ impl Switchboard {
         let peer = slot.peer.clone();
         if let Some(id) = event.id() {
             let size = match &event {
-                Event::Text(Text { text, .. }) => text.len(),
+                Event::Text(Text { text, .. }) => {
+                    slot.gave_text = true;
+                    text.len()
+                }
                 _ => 0,
             };
             // It was shown before the conversation was loaded again.
@@ -138,6 +141,10 @@ impl Switchboard {
         match work {
             Work::Transmitted(_) | Work::Forget(_) => {}
             Work::Delivery { origin: Origin::Transport(id), .. } => {
+                // The text stands behind its commit: it is durable.
+                if slot.gave_text {
+                    self.requests.push_back(Request::Confirm(id));
+                }
                 self.requests.push_back(Request::Acknowledge(id));
             }
             Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
@@ -177,6 +184,7 @@ impl Switchboard {
         if let Some(work) = next {
             self.uses += 1;
             slot.used = self.uses;
+            slot.gave_text = false;
             slot.current = Some(self.carry_out(work, slot, now));
             return true;
         }

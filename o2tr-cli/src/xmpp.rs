@@ -1,0 +1,84 @@
+//! From an account to a connection of `transport-xmpp`.
+
+use std::time::Duration;
+
+use o2tr::transport::PeerId;
+use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security};
+
+mod stub;
+use self::stub::Xmpp;
+
+use crate::account::Account;
+use crate::account::file::SecurityWord;
+use crate::failure::Failure;
+use crate::password::Purpose;
+
+/// The longest silence before a connection is tested, in seconds: a day.
+const LONGEST_PING: u32 = 86_400;
+
+/// A bare address, normalised.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn address(text: &str) -> Result<PeerId, String> {
+    transport_xmpp::address(text).map_err(|fault| fault.to_string())
+}
+
+/// Checks what an account's file says of the network.
+///
+/// # Errors
+/// [`Failure`]: the field, and why.
+pub(crate) fn check(account: &Account) -> Result<(), Failure> {
+    configured(account, String::new()).map(drop)
+}
+
+/// All that it takes to log in. Gets the password, which may ask the user.
+///
+/// # Errors
+/// [`Failure`]: a field is wrong, or there is no password.
+pub(crate) fn config(account: &Account) -> Result<Config, Failure> {
+    check(account)?;
+    let mut password = account.file.password.fetch(account.address.as_str(), Purpose::Password)?;
+    configured(account, core::mem::take(&mut *password))
+}
+
+/// Connects, now and again, until it is closed; inside a runtime.
+pub(crate) fn start(config: Config) -> Xmpp {
+    Xmpp::start(config)
+}
+
+fn configured(account: &Account, password: String) -> Result<Config, Failure> {
+    let wrong = |field: &str, fault: String| Failure::usage(format!("account {:?}: `{field}`: {fault}", account.name));
+    let file = &account.file;
+    let mut config = Config::new(account.address.clone(), Password::new(password));
+    config.resource.clone_from(&file.resource);
+    if let Some(server) = &file.server {
+        config.server = Some(server.parse::<HostPort>().map_err(|fault| wrong("server", fault.to_string()))?);
+    }
+    config.security = match file.security {
+        None | Some(SecurityWord::Any) => Security::Any,
+        Some(SecurityWord::StartTls) => Security::StartTls,
+        Some(SecurityWord::DirectTls) => Security::DirectTls,
+    };
+    if let Some(ca) = &file.ca {
+        config.roots = Roots::Pem(ca.clone());
+    }
+    if let Some(proxy) = &file.proxy {
+        config.proxy = Some(proxy.parse::<Proxy>().map_err(|fault| wrong("proxy", fault.to_string()))?);
+    }
+    config.receipts = file.receipts.unwrap_or(config.receipts);
+    config.archive = file.archive.unwrap_or(config.archive);
+    config.carbons = file.carbons.unwrap_or(config.carbons);
+    config.no_permanent_store = file.no_permanent_store.unwrap_or(config.no_permanent_store);
+    if let Some(seconds) = file.ping_s {
+        if seconds == 0 || seconds > LONGEST_PING {
+            return Err(wrong("ping_s", format!("between 1 and {LONGEST_PING} seconds")));
+        }
+        config.timing.ping_after = Duration::from_secs(seconds.into());
+        config.timing.ping_patience = config.timing.ping_patience.min(config.timing.ping_after.max(MIN_PATIENCE));
+    }
+    Ok(config)
+}
+
+/// What a loaded server may need to answer.
+const MIN_PATIENCE: Duration = Duration::from_secs(2);

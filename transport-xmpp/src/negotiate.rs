@@ -1,0 +1,183 @@
+//! From a stream behind the login to a session: resumption (XEP-0198, section 5), or a resource (RFC 6120, section 7).
+
+use core::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use o2tr::transport::{Limits, OfflineReason};
+use tokio::time::timeout;
+use tokio_xmpp::xmlstream::{FallibleStreamElement, StreamElementError, XmppStreamElement};
+use xmpp_parsers::bind::{BindQuery, BindResponse};
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::sm;
+use xmpp_parsers::stanza::Stanza;
+use xmpp_parsers::stream_features::StreamFeatures;
+
+use crate::config::Config;
+use crate::connect::{Connected, Link, connect};
+use crate::error::{ConnectError, of_io, of_read_error, of_stream_error};
+use crate::session::Bound;
+
+/// What a stanza takes beside the line it carries, with room for long addresses (bytes).
+const OVERHEAD: usize = 2048;
+/// The longest line where the server announces no limit: servers are known to take stanzas of 64 KiB.
+const USUAL_LINE: usize = (64 << 10) - OVERHEAD;
+/// And where it announces more than anybody needs.
+const LONGEST_LINE: usize = 256 << 10;
+/// Elements that may come before the one that is awaited.
+const MAX_STRAY: usize = 100;
+
+/// A stream with a session.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) link: Link,
+    pub(crate) limits: Limits,
+    pub(crate) outcome: Outcome,
+}
+
+/// Which session.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The former one goes on; the server has so many of our stanzas.
+    Resumed { h: u32 },
+    /// A new one. The server may say how many of the former one's stanzas it has.
+    Bound { bound: Bound, counted: Option<u32> },
+}
+
+/// Connects and gets a session, the former one if the server still has it.
+///
+/// # Errors
+/// There is none, for this reason.
+pub(crate) async fn establish(config: &Config, resume: Option<sm::Resume>) -> Result<Established, ConnectError> {
+    let Connected { stream: mut link, features } = connect(config).await?;
+    let limits = limits(&features);
+    let mut dialogue = Dialogue { link: &mut link, patience: config.timing.connect_patience };
+    let outcome = dialogue.negotiate(&features, config, resume).await?;
+    Ok(Established { link, limits, outcome })
+}
+
+/// A line's limit by what the server announces (XEP-0478).
+fn limits(features: &StreamFeatures) -> Limits {
+    let announced = features.limits.as_ref().and_then(|limits| limits.max_bytes);
+    let stanza = announced.and_then(|bytes| usize::try_from(bytes.get()).ok());
+    let line = stanza.map_or(USUAL_LINE, |bytes| bytes.saturating_sub(OVERHEAD).min(LONGEST_LINE));
+    Limits { max_message_len: line }
+}
+
+struct Dialogue<'a> {
+    link: &'a mut Link,
+    patience: Duration,
+}
+
+/// An element, or one that could not be read and is named so.
+enum Heard {
+    Element(Box<XmppStreamElement>),
+    Unreadable(String),
+}
+
+impl Dialogue<'_> {
+    async fn negotiate(
+        &mut self,
+        features: &StreamFeatures,
+        config: &Config,
+        resume: Option<sm::Resume>,
+    ) -> Result<Outcome, ConnectError> {
+        let managed = features.stream_management.is_some();
+        let counted = match resume {
+            Some(resume) if managed => match self.resume(resume).await? {
+                Ok(h) => return Ok(Outcome::Resumed { h }),
+                Err(counted) => counted,
+            },
+            Some(_) | None => None,
+        };
+        let jid = self.bind(config.resource.clone()).await?;
+        let mut bound = Bound { jid, managed: false, resumption: None };
+        if managed {
+            self.enable(&mut bound).await?;
+        }
+        Ok(Outcome::Bound { bound, counted })
+    }
+
+    /// Returns the server's count, or that it has not got the session any more, with its last count if it knows it.
+    async fn resume(&mut self, resume: sm::Resume) -> Result<Result<u32, Option<u32>>, ConnectError> {
+        let previd = resume.previd.clone();
+        self.say(XmppStreamElement::SM(sm::Nonza::Resume(resume))).await?;
+        self.hear(|heard| match heard {
+            Heard::Element(element) => match *element {
+                XmppStreamElement::SM(sm::Nonza::Resumed(resumed)) if resumed.previd == previd => Some(Ok(resumed.h)),
+                XmppStreamElement::SM(sm::Nonza::Failed(failed)) => Some(Err(failed.h)),
+                _ => None,
+            },
+            // The parser insists on a count, which is optional.
+            Heard::Unreadable(name) => (name == "failed").then_some(Err(None)),
+        })
+        .await
+    }
+
+    async fn bind(&mut self, resource: Option<String>) -> Result<xmpp_parsers::jid::FullJid, ConnectError> {
+        const ID: &str = "bind";
+        let iq = Iq::from_set(ID, BindQuery::new(resource));
+        self.say(XmppStreamElement::Stanza(Stanza::Iq(iq))).await?;
+        let answer = self
+            .hear(|heard| match heard {
+                Heard::Element(element) => match *element {
+                    XmppStreamElement::Stanza(Stanza::Iq(Iq::Result { id, payload, .. })) if id == ID => {
+                        Some(payload.and_then(|payload| BindResponse::try_from(payload).ok()))
+                    }
+                    XmppStreamElement::Stanza(Stanza::Iq(Iq::Error { id, .. })) if id == ID => Some(None),
+                    _ => None,
+                },
+                Heard::Unreadable(_) => None,
+            })
+            .await?;
+        answer.map(|answer| answer.jid).ok_or_else(|| OfflineReason::Server.into())
+    }
+
+    async fn enable(&mut self, bound: &mut Bound) -> Result<(), ConnectError> {
+        self.say(XmppStreamElement::SM(sm::Nonza::Enable(sm::Enable::new().with_resume()))).await?;
+        let enabled = self
+            .hear(|heard| match heard {
+                Heard::Element(element) => match *element {
+                    XmppStreamElement::SM(sm::Nonza::Enabled(enabled)) => Some(Some(enabled)),
+                    XmppStreamElement::SM(sm::Nonza::Failed(_)) => Some(None),
+                    _ => None,
+                },
+                Heard::Unreadable(name) => (name == "failed").then_some(None),
+            })
+            .await?;
+        if let Some(enabled) = enabled {
+            bound.managed = true;
+            bound.resumption = enabled.id.filter(|_| enabled.resume);
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, element: XmppStreamElement) -> Result<(), ConnectError> {
+        match timeout(self.patience, self.link.send(&element)).await {
+            Ok(sent) => sent.map_err(|error| of_io(&error)),
+            Err(_) => Err(OfflineReason::Timeout.into()),
+        }
+    }
+
+    /// Waits for an element of interest.
+    async fn hear<T>(&mut self, mut wanted: impl FnMut(Heard) -> Option<T>) -> Result<T, ConnectError> {
+        for _ in 0..MAX_STRAY {
+            let heard = match timeout(self.patience, self.link.next()).await {
+                Err(_) => return Err(OfflineReason::Timeout.into()),
+                Ok(None) => return Err(OfflineReason::Lost.into()),
+                Ok(Some(Err(error))) => return Err(of_read_error(&error)),
+                Ok(Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error))))) => {
+                    return Err(of_stream_error(&error.0));
+                }
+                Ok(Some(Ok(FallibleStreamElement::Ok(element)))) => Heard::Element(Box::new(element)),
+                Ok(Some(Ok(FallibleStreamElement::Err(error)))) => Heard::Unreadable(match error {
+                    StreamElementError::InvalidNonza { qname, .. } => qname.1.to_string(),
+                    StreamElementError::InvalidStanza { .. } => String::new(),
+                }),
+            };
+            if let Some(found) = wanted(heard) {
+                return Ok(found);
+            }
+        }
+        Err(OfflineReason::Protocol.into())
+    }
+}
