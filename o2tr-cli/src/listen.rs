@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<(), Failure> {
         config.answering = Answering::Only(Arc::new(move |peer| named.contains(peer)));
     }
     runtime()?.block_on(async {
-        let running = Running::start(config, xmpp::start(network), keeping)?;
+        let transport = xmpp::start(network, keeping.identity());
+        let running = Running::start(config, transport, keeping)?;
         listen(running, arguments, &peers).await
     })
 }

@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<(), Failure> {
         config.settings.policy |= Policy::REQUIRE_ENCRYPTION;
     }
     let outcome = runtime()?.block_on(async {
-        let running = Running::start(config, xmpp::start(network), keeping)?;
+        let transport = xmpp::start(network, keeping.identity());
+        let running = Running::start(config, transport, keeping)?;
         send(running, arguments, &peer, &text).await
     })?;
     say(arguments, &peer, &outcome)?;

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use o2tr::transport::PeerId;
-use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security};
-
-mod stub;
-use self::stub::Xmpp;
+use otr_core::Identity;
+use transport_xmpp::{Config, HostPort, Password, Proxy, Roots, Security, Xmpp};
 
 use crate::account::Account;
 use crate::account::file::SecurityWord;
@@ -43,7 +41,18 @@ pub(crate) fn config(account: &Account) -> Result<Config, Failure> {
 }
 
 /// Connects, now and again, until it is closed; inside a runtime.
-pub(crate) fn start(config: Config) -> Xmpp {
+///
+/// Without another name the device has that of its instance: always the same, so that after a crash the server takes
+/// the new connection for the old one's successor and hands over at once what it had kept for it to resume. The instance
+/// stands in every message anyway.
+pub(crate) fn start(mut config: Config, identity: &Identity) -> Xmpp {
+    config.resource.get_or_insert_with(|| format!("o2tr-{:08x}", identity.instance().get()));
+    Xmpp::start(config)
+}
+
+/// Connects beside the devices there are; inside a runtime.
+pub(crate) fn try_out(mut config: Config) -> Xmpp {
+    config.resource = None;
     Xmpp::start(config)
 }
 

@@ -5,6 +5,8 @@ mod dial;
 mod end_point;
 mod link;
 mod login;
+mod meter;
+mod metered;
 mod negotiate;
 mod random;
 mod resolve;
@@ -26,12 +28,13 @@ use xmpp_parsers::stream_features::StreamFeatures;
 use crate::config::Config;
 use crate::error::ConnectError;
 use dial::Place;
-use link::Metered;
 use login::Choice;
+use metered::Metered;
 use tls::{Bindings, Tls};
 
 pub(crate) use backoff::Backoff;
-pub(crate) use link::{Link, Oversized};
+pub(crate) use link::Link;
+pub(crate) use metered::Unacceptable;
 pub(crate) use random::number as random_number;
 
 /// A stream behind the login, before resource binding (RFC 6120, section 7) or resumption (XEP-0198).
@@ -64,6 +67,7 @@ pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> 
     let (features, mut stream) = negotiate::open(config, domain, io).await?;
     let choice = Choice::new(&features, &bindings, config.allow_plain)?;
     login::log_in(config, &mut stream, choice, user).await?;
+    stream.get_stream().restart();
     let (features, stream) = negotiate::reopen(config, domain, stream.initiate_reset()).await?;
     if !features.can_bind() {
         return Err(OfflineReason::Protocol.into());

@@ -8,7 +8,7 @@ use tokio_xmpp::xmlstream::{ReadError, RecvFeaturesError};
 use xmpp_parsers::sasl::DefinedCondition as LoginCondition;
 use xmpp_parsers::stream_error::{DefinedCondition, StreamError};
 
-use crate::connect::Oversized;
+use crate::connect::Unacceptable;
 
 /// Why no stream came to stand, or why one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,7 @@ pub(crate) fn of_read_error(error: &ReadError) -> ConnectError {
 /// What a failed read or write of a connection that stood means.
 pub(crate) fn of_io(error: &io::Error) -> ConnectError {
     if let Some(inner) = error.get_ref() {
-        if inner.is::<Oversized>() {
+        if let Some(Unacceptable::Oversized) = inner.downcast_ref() {
             return OfflineReason::Oversized.into();
         }
         if let Some(error) = inner.downcast_ref::<rustls::Error>() {

@@ -112,12 +112,34 @@ pub(crate) struct Inbound {
     handled: u32,
     /// Everything behind it.
     queue: VecDeque<Got>,
+    /// How much of the queue the server does not know that we have: told the present count, it would send that again.
+    unknown: usize,
+    /// How many stanzas are still to come a second time.
+    repeats: usize,
 }
 
 impl Inbound {
     /// The count for the server.
     pub(crate) const fn handled(&self) -> u32 {
         self.handled
+    }
+
+    /// The count to resume a stream with (XEP-0198, section 5).
+    pub(crate) fn resume(&mut self) -> u32 {
+        self.unknown = self.queue.len();
+        self.handled
+    }
+
+    /// The stream goes on from that count: what we have behind it comes again.
+    pub(crate) const fn resumed(&mut self) {
+        self.repeats = self.unknown;
+    }
+
+    /// A stanza has come. True if it is one that we have already: it is not to be handled or counted again.
+    pub(crate) const fn is_repeat(&mut self) -> bool {
+        let repeat = self.repeats > 0;
+        self.repeats = self.repeats.saturating_sub(1);
+        repeat
     }
 
     /// A stanza has come; with the delivery it carries. Returns the archive ids that are done with.
@@ -141,8 +163,8 @@ impl Inbound {
 
     /// A new stream: earlier ids are void. Returns the archive ids of what was not acknowledged.
     pub(crate) fn restart(&mut self) -> Vec<ArchiveId> {
-        self.handled = 0;
-        core::mem::take(&mut self.queue).into_iter().filter(|got| got.open.is_some()).filter_map(|got| got.archive_id).collect()
+        let former = core::mem::take(self);
+        former.queue.into_iter().filter(|got| got.open.is_some()).filter_map(|got| got.archive_id).collect()
     }
 
     fn advance(&mut self) -> Vec<ArchiveId> {
@@ -233,6 +255,21 @@ mod tests {
         let mut outbound = self::outbound(3);
         assert_eq!(tokens(outbound.settle(2)), [0, 1]);
         assert_eq!(tokens(outbound.settle(9)), [2]);
+    }
+
+    #[test]
+    fn after_a_resumption_what_was_not_counted_comes_again() {
+        let mut inbound = Inbound::default();
+        inbound.push(Some(DeliveryId(1)), None);
+        inbound.push(None, None);
+        inbound.push(Some(DeliveryId(2)), None);
+        assert_eq!(inbound.resume(), 0);
+        // Safe meanwhile, but the server was told the count before that.
+        inbound.acknowledge(DeliveryId(1));
+        assert!(!inbound.is_repeat());
+        inbound.resumed();
+        assert_eq!([(); 4].map(|()| inbound.is_repeat()), [true, true, true, false]);
+        assert_eq!((inbound.handled(), inbound.open()), (2, 1));
     }
 
     #[test]

@@ -142,15 +142,10 @@ impl Session {
         self.jid.as_ref()
     }
 
-    /// Whether a stream stands.
-    pub(crate) const fn is_connected(&self) -> bool {
-        self.connected
-    }
-
     /// The connection broke but the stream may go on: what to ask of the server, with our count.
-    pub(crate) fn resumption(&self) -> Option<sm::Resume> {
+    pub(crate) fn resumption(&mut self) -> Option<sm::Resume> {
         let previd = self.resumption.clone()?;
-        Some(sm::Resume { h: self.inbound.handled(), previd })
+        Some(sm::Resume { h: self.inbound.resume(), previd })
     }
 
     /// What a line may weigh from now on.
@@ -215,6 +210,7 @@ impl Session {
     /// The former stream goes on; the server has `h` stanzas of it.
     pub(crate) fn resumed(&mut self, h: u32, now: Instant) -> Result<(), Ended> {
         let sent = self.outbound.acknowledge(h).map_err(|_| Ended::CountTooHigh)?;
+        self.inbound.resumed();
         self.connected = true;
         self.keepalive = Keepalive::new(now);
         self.questions.postpone(now + self.settings.patience);
@@ -397,3 +393,6 @@ impl Session {
         Some(id)
     }
 }
+
+#[cfg(test)]
+mod tests;

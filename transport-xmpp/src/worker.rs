@@ -163,7 +163,7 @@ impl Worker {
             Outcome::Resumed { h } => {
                 if let Err(ended) = self.session.resumed(h, now) {
                     self.session.forget_stream();
-                    return End::Failed(self.reason(ended));
+                    return End::Failed(reason(&ended));
                 }
             }
             Outcome::Bound { bound, counted } => self.session.bound(bound, counted, now),
@@ -240,13 +240,13 @@ impl Worker {
 
     /// What the end of a stream means, for us and for what was under way on it.
     fn fault(&mut self, fault: Fault) -> ConnectError {
-        let error = match fault {
+        match fault {
             Fault::Ended(ended) => {
                 if !matches!(ended, Ended::Silent) {
                     self.learn(&ended);
                     self.session.forget_stream();
                 }
-                return self.reason(ended);
+                reason(&ended)
             }
             Fault::Read(ReadError::StreamFooterReceived) => {
                 // A stream that was closed in order is not resumed.
@@ -255,15 +255,6 @@ impl Worker {
             }
             Fault::Read(error) => of_read_error(&error),
             Fault::Io(error) => of_io(&error),
-        };
-        error
-    }
-
-    fn reason(&self, ended: Ended) -> ConnectError {
-        match ended {
-            Ended::Silent => OfflineReason::Lost.into(),
-            Ended::CountTooHigh => OfflineReason::Protocol.into(),
-            Ended::Error(error) => of_stream_error(&error),
         }
     }
 
@@ -300,6 +291,14 @@ impl Worker {
         };
         // A server that says nothing has got it, or has not; there is no more to be done.
         let _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+fn reason(ended: &Ended) -> ConnectError {
+    match ended {
+        Ended::Silent => OfflineReason::Lost.into(),
+        Ended::CountTooHigh => OfflineReason::Protocol.into(),
+        Ended::Error(error) => of_stream_error(error),
     }
 }
 

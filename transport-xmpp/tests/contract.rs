@@ -1,19 +1,20 @@
 //! The XMPP transport keeps the contract, over real servers.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test")]
 
-mod support;
+#[path = "support/device.rs"]
+mod device;
 
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use device::{PATIENCE, config};
 use futures::stream::{self, StreamExt};
 use o2tr::transport::contract::{Harness, Rule};
 use o2tr::transport::{PeerId, Transport};
-use support::wire::{State, Wire};
-use support::{PATIENCE, config};
 use transport_xmpp::Xmpp;
+use xtask::proxy::Proxy;
 use xtask::servers::{Kind, Server, Setup};
 
 /// For how many seconds the servers keep a broken stream.
@@ -26,7 +27,7 @@ const AT_A_TIME: usize = 4;
 struct Real {
     server: Server,
     /// One for each device.
-    wires: HashMap<String, Wire>,
+    links: HashMap<String, Proxy>,
 }
 
 #[async_trait]
@@ -38,10 +39,9 @@ impl Harness for Real {
 
     async fn start(&mut self, account: &str, resource: &str) -> Box<dyn Transport> {
         let device = format!("{account}/{resource}");
-        if !self.wires.contains_key(&device) {
-            self.wires.insert(device.clone(), Wire::to(self.server.host_port().1).await);
-        }
-        Box::new(Xmpp::start(config(&self.server, account, resource, self.wires.get(&device))))
+        let target = self.server.host_port();
+        let link = self.links.entry(device).or_insert_with(|| Proxy::start(target).unwrap());
+        Box::new(Xmpp::start(config(&self.server, account, resource, Some(link))))
     }
 
     async fn kill(&mut self, program: Box<dyn Transport>) {
@@ -51,11 +51,13 @@ impl Harness for Real {
     }
 
     async fn cut(&mut self, account: &str, resource: &str) {
-        self.wires[&format!("{account}/{resource}")].set(State::Cut);
+        let link = &self.links[&format!("{account}/{resource}")];
+        link.refuse();
+        link.drop_connections();
     }
 
     async fn mend(&mut self, account: &str, resource: &str) {
-        self.wires[&format!("{account}/{resource}")].set(State::Whole);
+        self.links[&format!("{account}/{resource}")].accept().unwrap();
     }
 
     fn patience(&self) -> Duration {
@@ -74,9 +76,9 @@ async fn keeps(kind: Kind, setup: Setup, rules: &[Rule]) {
         .map(|rule| {
             let setup = Arc::clone(&setup);
             async move {
-                let start = tokio::task::spawn_blocking(move || support::server(kind, (*setup).clone()));
+                let start = tokio::task::spawn_blocking(move || device::server(kind, (*setup).clone()));
                 let server = start.await.unwrap()?;
-                let mut real = Real { server, wires: HashMap::new() };
+                let mut real = Real { server, links: HashMap::new() };
                 let violation = rule.check(&mut real).await.err()?;
                 eprintln!("{violation}; the server's log ends with:\n{}", real.server.log());
                 Some(violation.to_string())

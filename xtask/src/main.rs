@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::provision::Group;
 use crate::workspace::Workspace;
 
 /// Tasks of this repository. Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -58,7 +59,13 @@ enum Task {
         what: Bench,
     },
     /// Install the Debian packages that the tests need
+    ///
+    /// Servers among them are not started: while packages are installed /usr/sbin/policy-rc.d forbids it, if there is
+    /// no such file yet, and it is removed afterwards.
     Provision {
+        /// What for
+        #[arg(value_enum, default_value = "all")]
+        groups: Vec<Group>,
         /// Only say what is missing; fails when something is
         #[arg(long)]
         check: bool,
@@ -104,7 +111,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what: Bench::Peers { rounds, only, json } } => {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
         }
-        Task::Provision { check: true } => provision::check(),
-        Task::Provision { check: false } => provision::install(),
+        Task::Provision { groups, check: true } => provision::check(&groups),
+        Task::Provision { groups, check: false } => provision::install(&groups),
     }
 }

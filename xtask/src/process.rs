@@ -85,7 +85,7 @@ impl Guard {
     ///
     /// It has not ended in time; it is killed then.
     pub fn terminate(mut self, patience: Duration) -> Result<ExitStatus> {
-        Command::new("kill").args(["-TERM", &self.id().to_string()]).status()?;
+        signal("TERM", self.id())?;
         let what = format!("the end of {}", self.label);
         wait_until(&what, patience, || self.ended())
     }
@@ -97,6 +97,17 @@ impl Drop for Guard {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal, by its name without SIG, to a process that is known to be there.
+///
+/// # Errors
+///
+/// There is no shell to do it.
+pub fn signal(name: &str, process: u32) -> Result<()> {
+    // Every shell can; a program of that name is not everywhere.
+    Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()]).status()?;
+    Ok(())
 }
 
 /// Asks again and again until there is an answer.
@@ -172,6 +183,29 @@ mod tests {
         let mut sleeper = std::thread::spawn(sleeper).join().unwrap();
         std::thread::sleep(Duration::from_millis(300));
         assert!(sleeper.ended().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_process_does_not_outlive_the_one_that_started_it() {
+        use std::io::{BufRead as _, BufReader};
+        let mut command = guarded("sleep");
+        command.arg("600");
+        let mut parent = Command::new("sh")
+            .args(["-c", "\"$@\" & echo $!; wait", "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let id: u32 = line.trim().parse().unwrap();
+        let name = || std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+        // Only then has it said that it wants to know.
+        wait_until("the program", Duration::from_secs(30), || Ok((name().trim() == "sleep").then_some(()))).unwrap();
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        wait_until("its end", Duration::from_secs(30), || Ok((name().trim() != "sleep").then_some(()))).unwrap();
     }
 
     #[test]

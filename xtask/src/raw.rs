@@ -91,7 +91,7 @@ impl Raw {
         let secret = format!("\0{account}\0{}", server.password(account));
         let secret = base64::engine::general_purpose::STANDARD.encode(secret);
         raw.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{secret}</auth>"))?;
-        let answer = raw.next()?;
+        let answer = raw.element()?;
         if !answer.starts_with("<success") {
             bail!("{account} cannot log in: {answer}");
         }
@@ -135,16 +135,16 @@ impl Raw {
     /// # Errors
     ///
     /// Nothing comes in time, or the stream has ended.
-    pub fn next(&mut self) -> Result<String> {
-        self.next_within(PATIENCE)
+    pub fn element(&mut self) -> Result<String> {
+        self.element_within(PATIENCE)
     }
 
-    /// As [`Raw::next`], with another patience.
+    /// As [`Raw::element`], with another patience.
     ///
     /// # Errors
     ///
-    /// As [`Raw::next`].
-    pub fn next_within(&mut self, patience: Duration) -> Result<String> {
+    /// As [`Raw::element`].
+    pub fn element_within(&mut self, patience: Duration) -> Result<String> {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(element) = self.elements.take() {
@@ -169,7 +169,7 @@ impl Raw {
     pub fn wait_for(&mut self, mut is_it: impl FnMut(&str) -> bool) -> Result<String> {
         let mut others = Vec::new();
         loop {
-            let element = self.next().with_context(|| format!("instead came {others:?}"))?;
+            let element = self.element().with_context(|| format!("instead came {others:?}"))?;
             if is_it(&element) {
                 return Ok(element);
             }

@@ -183,7 +183,6 @@ impl Server {
 
     /// The domain part of its addresses.
     #[must_use]
-    #[expect(clippy::unused_self, reason = "the answer is a property of the server")]
     pub fn domain(&self) -> &str {
         DOMAIN
     }

@@ -1,5 +1,4 @@
 //! mcabber is driven: two of them have a private conversation.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! profanity is driven: it talks with mcabber in private, by OTR version 2.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::time::Duration;
 

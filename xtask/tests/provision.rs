@@ -40,9 +40,14 @@ impl Machine {
         self.0.path().join(name)
     }
 
+    /// Asks for libotr.
     fn provision(&self, arguments: &[&str]) -> Output {
+        self.provision_for("libotr", arguments)
+    }
+
+    fn provision_for(&self, group: &str, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .arg("provision")
+            .args(["provision", group])
             .args(arguments)
             .env("PATH", self.0.path())
             .env_remove("CI")
@@ -144,4 +149,23 @@ fn check_only_looks() {
     assert_eq!(machine.log(), "");
     touch(&machine.file("installed"));
     assert!(machine.provision(&["--check"]).status.success());
+}
+
+#[test]
+fn each_group_is_looked_at_by_itself_and_all_together() {
+    let machine = Machine::new("0");
+    for program in ["setpriv", "openssl", "tmux", "prosody"] {
+        machine.script(program, "exit 0");
+    }
+    for group in ["chat", "prosody"] {
+        assert!(machine.provision_for(group, &["--check"]).status.success(), "{group}");
+    }
+    let output = machine.provision_for("ejabberd", &["--check"]);
+    assert_eq!(output.status.code(), Some(1));
+    said(&output, "missing: ejabberd (XMPP server)");
+    let output = machine.provision_for("all", &["--check"]);
+    for package in ["libotr5-dev", "ejabberd", "pidgin", "mcabber", "profanity", "bitlbee"] {
+        said(&output, &format!("missing: {package} ("));
+    }
+    assert_eq!(machine.provision_for("nonsense", &[]).status.code(), Some(2));
 }

@@ -30,7 +30,7 @@ struct Checked {
 }
 
 async fn connect(config: transport_xmpp::Config, patience: Duration) -> Result<Checked, Failure> {
-    let mut transport = xmpp::start(config);
+    let mut transport = xmpp::try_out(config);
     let until = Instant::now() + patience;
     let mut last = "the server did not answer in time".to_owned();
     loop {

@@ -13,7 +13,7 @@ use crate::password::SecretSource;
 pub(crate) struct AccountFile {
     /// The address, bare.
     pub(crate) jid: String,
-    /// The name of this device; without it the server chooses.
+    /// The name of this device; without it, one that is made of its instance tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) resource: Option<String>,
     /// `host:port` instead of what the domain announces.

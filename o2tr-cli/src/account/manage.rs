@@ -105,7 +105,7 @@ fn show(json: bool, name: &str) -> Result<(), Failure> {
     let shown = Shown::new(&account)?;
     print(json, &shown, |out| {
         writeln!(out, "address       {}", harmless(&shown.jid))?;
-        writeln!(out, "resource      {}", harmless(shown.resource.as_deref().unwrap_or("the server chooses")))?;
+        writeln!(out, "resource      {}", harmless(shown.resource.as_deref().unwrap_or("made of the instance tag")))?;
         writeln!(out, "server        {}", harmless(shown.server.as_deref().unwrap_or("as the domain announces")))?;
         writeln!(out, "password      {}", harmless(&shown.password))?;
         writeln!(out, "state         {}", harmless(&shown.state))?;

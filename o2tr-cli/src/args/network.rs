@@ -26,7 +26,7 @@ pub(crate) struct LoginArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct ServerArguments {
-    /// The name of this device; without it the server chooses
+    /// The name of this device [default: o2tr- and its instance tag]
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Option<String>,
     /// The server, instead of what the domain announces

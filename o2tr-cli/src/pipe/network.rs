@@ -91,7 +91,8 @@ pub(super) fn serve(arguments: &PipeArguments, login: &LoginArguments) -> Result
     runtime()?.block_on(async {
         let mut reporter = Reporter::default();
         endpoint.say_ready(&mut reporter, found.privacy);
-        let running = Running::start(client, xmpp::start(config), keeping)?;
+        let transport = xmpp::start(config, keeping.identity());
+        let running = Running::start(client, transport, keeping)?;
         endpoint.talk(running, reporter).await
     })
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each scenario uses its part")]
 
+pub(crate) mod network;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

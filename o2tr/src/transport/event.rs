@@ -248,8 +248,8 @@ pub enum OfflineReason {
     /// What the server sent cannot be read.
     #[error("the server sent something that is not XMPP")]
     Protocol,
-    /// The server sent an element larger than is taken.
-    #[error("the server sent more at once than is accepted")]
+    /// The server sent an element larger or more nested than is taken.
+    #[error("the server sent something larger or more nested than is accepted")]
     Oversized,
     /// The server ended the connection for a reason of its own.
     #[error("the server ended the connection")]

@@ -11,7 +11,7 @@ use xmpp_parsers::sasl_cb::Type;
 use xmpp_parsers::stream_features::StreamFeatures;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::link::Metered;
+use super::metered::Metered;
 use super::negotiate::next;
 use super::random;
 use super::scram::{Expected, Gs2, Hash, Scram, ScramError};

@@ -11,7 +11,7 @@ use tokio_xmpp::xmlstream::{
 use xmpp_parsers::stream_features::StreamFeatures;
 use xmpp_parsers::{ns, starttls};
 
-use super::link::Metered;
+use super::metered::Metered;
 use super::within;
 use crate::config::Config;
 use crate::error::{ConnectError, of_features_error, of_io, of_read_error, of_stream_error};
@@ -47,7 +47,6 @@ async fn features<Io: AsyncBufRead + AsyncWrite + Unpin>(
 ) -> Result<(StreamFeatures, XmppStream<Metered<Io>>), ConnectError> {
     let received = within(config, opened.recv_features()).await?;
     let (features, stream) = received.map_err(|error| of_features_error(&error))?;
-    stream.get_stream().next_before_login();
     Ok((features, stream))
 }
 
@@ -67,12 +66,9 @@ pub(super) async fn start_tls(config: &Config, domain: &str, tcp: TcpStream) -> 
         XmppStreamElement::Starttls(_) => return Err(OfflineReason::TlsFailed.into()),
         _ => return Err(OfflineReason::Protocol.into()),
     }
-    let tcp = stream.into_inner().into_inner();
     // Whatever follows in clear was put there to be taken for the server's encrypted words.
-    if !tcp.buffer().is_empty() {
-        return Err(OfflineReason::Protocol.into());
-    }
-    Ok(tcp.into_inner())
+    let nothing_left = stream.into_inner().into_inner().filter(|tcp| tcp.buffer().is_empty());
+    Ok(nothing_left.ok_or(OfflineReason::Protocol)?.into_inner())
 }
 
 /// The server's next element before the login is through.
@@ -89,7 +85,6 @@ pub(super) async fn next<Io: AsyncBufRead + Unpin>(
         }
     });
     let element = element.await?.ok_or(OfflineReason::Lost)?.map_err(|error| of_read_error(&error))?;
-    stream.get_stream().next_before_login();
     match element {
         FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)) => Err(of_stream_error(&error.0)),
         FallibleStreamElement::Ok(element) => Ok(element),

@@ -19,6 +19,7 @@ impl Session {
     pub(crate) fn handle(&mut self, element: XmppStreamElement, now: Instant) -> Result<(), Ended> {
         self.heard(now);
         match element {
+            XmppStreamElement::Stanza(_) if self.inbound.is_repeat() => {}
             XmppStreamElement::Stanza(stanza) => {
                 let carried = self.handle_stanza(stanza, now);
                 self.count(carried);
@@ -48,7 +49,9 @@ impl Session {
     /// A stanza has come that could not be parsed: it counts, and that is all.
     pub(crate) fn handle_unreadable_stanza(&mut self, now: Instant) {
         self.heard(now);
-        self.count((None, None));
+        if !self.inbound.is_repeat() {
+            self.count((None, None));
+        }
     }
 
     fn count(&mut self, (delivery, archive_id): (Option<DeliveryId>, Option<ArchiveId>)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{Guard, guarded, wait_until};
+use crate::process::{Guard, guarded, signal, wait_until};
 
 /// How long tmux may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -137,7 +137,7 @@ impl Terminal {
     fn kill_program(&self) {
         // Once it has ended, its number may be another process's: tmux knows.
         if self.is_running() {
-            let _ = Command::new("kill").args(["-KILL", &self.program.to_string()]).status();
+            let _ = signal("KILL", self.program);
         }
     }
 }

@@ -180,11 +180,21 @@ impl PipeProcess {
         Ok(())
     }
 
+    /// Sends the process a signal, by its number.
+    ///
+    /// # Errors
+    ///
+    /// There is no `kill`, or the process is gone.
+    pub fn signal(&self, number: u8) -> Result<()> {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([&format!("-{number}"), &pid]).status().context("kill")?;
+        if status.success() { Ok(()) } else { bail!("{}: kill: {status}", self.label) }
+    }
+
     fn exchange(&mut self, line: &str) -> Result<(Vec<Event>, Event)> {
         let stdin = self.stdin.as_mut().with_context(|| format!("{}: standard input is closed", self.label))?;
-        if stdin.write_all(format!("{line}\n").as_bytes()).is_err() {
-            return Err(self.ended(Vec::new()));
-        }
+        // If it has ended already, what it said before is still to be read.
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
         self.collect(line, "done")
     }
 
