@@ -88,14 +88,20 @@ pub(super) fn bare(jid: &str) -> &str {
     jid.split('/').next().unwrap_or(jid)
 }
 
-/// What a person sees of the HTML that pidgin keeps texts in.
+/// What a person sees of the HTML that pidgin keeps texts in. A `<` that begins no tag is one to be seen.
 fn readable(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        let (before, tag) = rest.split_at(at);
+    while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
-        rest = tag.split_once('>').map_or("", |(_, after)| after);
+        let tag = after.starts_with(|first: char| first == '/' || first.is_ascii_alphabetic());
+        rest = match after.split_once('>').filter(|_| tag) {
+            Some((_, after)) => after,
+            None => {
+                text.push('<');
+                after
+            }
+        };
     }
     text.push_str(rest);
     [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")]
@@ -119,6 +125,7 @@ mod tests {
         let received = shown(&wrote("1 &lt; <b>2</b> &amp;amp; 3", 2)).unwrap();
         assert_eq!((received.peer.as_str(), received.text.as_str()), ("bob@localhost", "1 < 2 &amp; 3"));
         assert_eq!(received.kind, Kind::Received);
+        assert_eq!(shown(&wrote("1 < 2 & 3 > 2", 2)).unwrap().text, "1 < 2 & 3 > 2");
         assert_eq!(shown(&wrote("hello", 1)).unwrap().kind, Kind::Sent);
         assert_eq!(shown(&wrote("started", 6)).unwrap().kind, Kind::Remark);
     }
