@@ -50,12 +50,6 @@ pub(crate) fn start(mut config: Config, identity: &Identity) -> Xmpp {
     Xmpp::start(config)
 }
 
-/// Connects beside the devices there are; inside a runtime.
-pub(crate) fn try_out(mut config: Config) -> Xmpp {
-    config.resource = None;
-    Xmpp::start(config)
-}
-
 fn configured(account: &Account, password: String) -> Result<Config, Failure> {
     let wrong = |field: &str, fault: String| Failure::usage(format!("account {:?}: `{field}`: {fault}", account.name));
     let file = &account.file;

@@ -91,6 +91,8 @@ fn comes_back_and_dies(server: &Server, place: &str, passing: u32) -> bool {
     // The conversation goes on, wherever that was.
     a.send(BOB, "and on");
     died |= bob.read(sent.len() + 1);
+    bob.talker.send(ALICE, "got it");
+    assert_eq!(a.texts(1), ["got it"]);
     a.wait_until("the end", |event| event.is("acknowledged") && event.text("id") == Some("and on"));
     let rest = bob.talker.rest().to_vec();
     bob.note(&rest);
@@ -148,6 +150,7 @@ fn a_sender_that_dies_before_a_line_leaves_sends_it_later() {
             a.send(BOB, "survivor");
         }
         assert_eq!(b.texts(1), ["survivor"], "{place}");
+        b.send(ALICE, "got it");
         a.wait_until("the proof", |event| event.is("acknowledged") && event.text("id") == Some("survivor"));
         assert!(!b.rest().iter().any(|event| event.is("plaintext")), "{place}: nothing twice");
     }

@@ -22,6 +22,7 @@ use o2tr::transport::OfflineReason;
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ProtocolVersion;
 use xmpp_parsers::jid::BareJid;
 use xmpp_parsers::stream_features::StreamFeatures;
 
@@ -44,6 +45,34 @@ pub(crate) struct Connected {
     pub(crate) stream: Link,
     /// What the server offers on it; resource binding is among it.
     pub(crate) features: StreamFeatures,
+    /// How safe it is.
+    pub(crate) safety: Safety,
+}
+
+/// How safe a connection is, for people.
+#[derive(Debug)]
+pub(crate) struct Safety {
+    /// The version of TLS.
+    pub(crate) tls: String,
+    /// The cipher suite.
+    pub(crate) cipher: String,
+    /// The SASL mechanism.
+    pub(crate) mechanism: String,
+    /// The login is bound to the TLS connection.
+    pub(crate) bound: bool,
+}
+
+impl Safety {
+    fn of(stream: &TlsStream<TcpStream>) -> Self {
+        let (_, connection) = stream.get_ref();
+        let tls = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "1.3".to_owned(),
+            Some(ProtocolVersion::TLSv1_2) => "1.2".to_owned(),
+            other => format!("{other:?}"),
+        };
+        let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        Self { tls, cipher: cipher.unwrap_or_default(), mechanism: String::new(), bound: false }
+    }
 }
 
 /// Looks the server up, connects, encrypts and logs in. Each step has [`connect_patience`] to finish.
@@ -63,16 +92,19 @@ pub(crate) async fn connect(config: &Config) -> Result<Connected, ConnectError> 
     let stream = encrypted(config, domain, &tls).await?;
 
     let bindings = Bindings::of(&stream);
+    let mut safety = Safety::of(&stream);
     let io = Metered::new(BufReader::new(stream));
     let (features, mut stream) = negotiate::open(config, domain, io).await?;
     let choice = Choice::new(&features, &bindings, config.allow_plain)?;
+    safety.mechanism = choice.mechanism().to_string();
+    safety.bound = safety.mechanism.ends_with("-PLUS");
     login::log_in(config, &mut stream, choice, user).await?;
     stream.get_stream().restart();
     let (features, stream) = negotiate::reopen(config, domain, stream.initiate_reset()).await?;
     if !features.can_bind() {
         return Err(OfflineReason::Protocol.into());
     }
-    Ok(Connected { stream: Link::new(stream), features })
+    Ok(Connected { stream: Link::new(stream), features, safety })
 }
 
 /// The first encrypted connection with a server that has a certificate for the domain.

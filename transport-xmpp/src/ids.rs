@@ -1,24 +1,24 @@
 //! Names for our stanzas: unlike any other, and not to be guessed from outside.
 
-use core::hash::{BuildHasher, Hasher};
-use std::collections::hash_map::RandomState;
+use crate::connect::random_number;
 
 /// Gives out stanza ids.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    prefix: u64,
+    prefix: [u32; 2],
     last: u64,
 }
 
 impl Ids {
-    /// With a prefix of its own for this run; the standard library's hash keys come from the operating system.
+    /// With a prefix of its own for this run.
     pub(crate) fn new() -> Self {
-        Self { prefix: RandomState::new().build_hasher().finish(), last: 0 }
+        Self { prefix: [random_number(), random_number()], last: 0 }
     }
 
     pub(crate) fn next(&mut self) -> String {
         self.last += 1;
-        format!("{:016x}-{:x}", self.prefix, self.last)
+        let [high, low] = self.prefix;
+        format!("{high:08x}{low:08x}-{:x}", self.last)
     }
 }
 

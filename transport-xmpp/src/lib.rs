@@ -20,9 +20,11 @@ mod session;
 
 mod mailbox;
 mod negotiate;
+mod survey;
 mod worker;
 mod xmpp;
 
 pub use address::{BadAddress, address};
 pub use config::{BadHostPort, BadProxy, Config, HostPort, Password, Proxy, ProxyLogin, Roots, Security, Timing};
+pub use survey::{Survey, survey};
 pub use xmpp::Xmpp;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_xmpp::xmlstream::{FallibleStreamElement, StreamElementError, XmppStreamElement};
 use xmpp_parsers::bind::{BindQuery, BindResponse};
 use xmpp_parsers::iq::Iq;
+use xmpp_parsers::minidom::Element;
 use xmpp_parsers::sm;
 use xmpp_parsers::stanza::Stanza;
 use xmpp_parsers::stream_features::StreamFeatures;
@@ -48,7 +49,7 @@ pub(crate) enum Outcome {
 /// # Errors
 /// There is none, for this reason.
 pub(crate) async fn establish(config: &Config, resume: Option<sm::Resume>) -> Result<Established, ConnectError> {
-    let Connected { stream: mut link, features } = connect(config).await?;
+    let Connected { stream: mut link, features, .. } = connect(config).await?;
     let limits = limits(&features);
     let mut dialogue = Dialogue { link: &mut link, patience: config.timing.connect_patience };
     let outcome = dialogue.negotiate(&features, config, resume).await?;
@@ -56,16 +57,17 @@ pub(crate) async fn establish(config: &Config, resume: Option<sm::Resume>) -> Re
 }
 
 /// A line's limit by what the server announces (XEP-0478).
-fn limits(features: &StreamFeatures) -> Limits {
+pub(crate) fn limits(features: &StreamFeatures) -> Limits {
     let announced = features.limits.as_ref().and_then(|limits| limits.max_bytes);
     let stanza = announced.and_then(|bytes| usize::try_from(bytes.get()).ok());
     let line = stanza.map_or(USUAL_LINE, |bytes| bytes.saturating_sub(OVERHEAD).min(LONGEST_LINE));
     Limits { max_message_len: line }
 }
 
-struct Dialogue<'a> {
-    link: &'a mut Link,
-    patience: Duration,
+/// The talk before there is a session: one element is said, one is awaited.
+pub(crate) struct Dialogue<'a> {
+    pub(crate) link: &'a mut Link,
+    pub(crate) patience: Duration,
 }
 
 /// An element, or one that could not be read and is named so.
@@ -89,12 +91,22 @@ impl Dialogue<'_> {
             },
             Some(_) | None => None,
         };
-        let jid = self.bind(config.resource.clone()).await?;
+        let bound = self.begin(features, config.resource.clone()).await?;
+        Ok(Outcome::Bound { bound, counted })
+    }
+
+    /// Gets a new session, under this resource if one is wanted.
+    pub(crate) async fn begin(
+        &mut self,
+        features: &StreamFeatures,
+        resource: Option<String>,
+    ) -> Result<Bound, ConnectError> {
+        let jid = self.bind(resource).await?;
         let mut bound = Bound { jid, managed: false, resumption: None };
-        if managed {
+        if features.stream_management.is_some() {
             self.enable(&mut bound).await?;
         }
-        Ok(Outcome::Bound { bound, counted })
+        Ok(bound)
     }
 
     /// Returns the server's count, or that it has not got the session any more, with its last count if it knows it.
@@ -115,21 +127,23 @@ impl Dialogue<'_> {
 
     async fn bind(&mut self, resource: Option<String>) -> Result<xmpp_parsers::jid::FullJid, ConnectError> {
         const ID: &str = "bind";
-        let iq = Iq::from_set(ID, BindQuery::new(resource));
-        self.say(XmppStreamElement::Stanza(Stanza::Iq(iq))).await?;
-        let answer = self
-            .hear(|heard| match heard {
-                Heard::Element(element) => match *element {
-                    XmppStreamElement::Stanza(Stanza::Iq(Iq::Result { id, payload, .. })) if id == ID => {
-                        Some(payload.and_then(|payload| BindResponse::try_from(payload).ok()))
-                    }
-                    XmppStreamElement::Stanza(Stanza::Iq(Iq::Error { id, .. })) if id == ID => Some(None),
-                    _ => None,
-                },
-                Heard::Unreadable(_) => None,
-            })
-            .await?;
+        let answer = self.ask(ID, Iq::from_set(ID, BindQuery::new(resource))).await?;
+        let answer = answer.and_then(|payload| BindResponse::try_from(payload).ok());
         answer.map(|answer| answer.jid).ok_or_else(|| OfflineReason::Server.into())
+    }
+
+    /// Asks something that is answered by an element; `None`: by an error, or by nothing.
+    pub(crate) async fn ask(&mut self, wanted: &str, iq: Iq) -> Result<Option<Element>, ConnectError> {
+        self.say(XmppStreamElement::Stanza(Stanza::Iq(iq))).await?;
+        self.hear(|heard| match heard {
+            Heard::Element(element) => match *element {
+                XmppStreamElement::Stanza(Stanza::Iq(Iq::Result { id, payload, .. })) if id == wanted => Some(payload),
+                XmppStreamElement::Stanza(Stanza::Iq(Iq::Error { id, .. })) if id == wanted => Some(None),
+                _ => None,
+            },
+            Heard::Unreadable(_) => None,
+        })
+        .await
     }
 
     async fn enable(&mut self, bound: &mut Bound) -> Result<(), ConnectError> {

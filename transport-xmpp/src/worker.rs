@@ -2,11 +2,9 @@
 //! [session](crate::session) could.
 
 use core::future::poll_fn;
-use core::hash::{BuildHasher, Hasher};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::collections::hash_map::RandomState;
 use std::io;
 use std::sync::Arc;
 
@@ -18,7 +16,7 @@ use tokio_xmpp::xmlstream::{FallibleStreamElement, ReadError, StreamElementError
 use xmpp_parsers::ns;
 
 use crate::config::Config;
-use crate::connect::{Backoff, Link};
+use crate::connect::{Backoff, Link, random_number};
 use crate::error::{ConnectError, of_io, of_read_error, of_stream_error};
 use crate::mailbox::Outbox;
 use crate::negotiate::{Established, Outcome, establish};
@@ -91,7 +89,7 @@ impl Worker {
             match end {
                 End::Failed(error) => {
                     let permanent = error.permanent();
-                    let wait = (!permanent).then(|| self.backoff.next(random()));
+                    let wait = (!permanent).then(|| self.backoff.next(random_number()));
                     self.session.lost(error.reason(), wait);
                     let Some(wait) = wait else { break None };
                     match self.meanwhile(tokio::time::sleep(wait)).await {
@@ -268,7 +266,8 @@ impl Worker {
     }
 
     fn set_limits(&mut self, announced: Limits) {
-        let max_message_len = self.learnt.map_or(announced.max_message_len, |bytes| bytes.min(announced.max_message_len));
+        let max_message_len =
+            self.learnt.map_or(announced.max_message_len, |bytes| bytes.min(announced.max_message_len));
         let limits = Limits { max_message_len };
         self.session.set_limits(limits);
         self.outbox.set_limits(limits);
@@ -361,9 +360,4 @@ fn poll_write(link: &mut Link, session: &mut Session, unflushed: &mut bool, cx: 
         }
     }
     Ok(true)
-}
-
-/// Anything at all: it spreads attempts to connect.
-fn random() -> u32 {
-    (RandomState::new().build_hasher().finish() >> 32) as u32
 }

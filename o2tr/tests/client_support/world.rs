@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use o2tr::client::{Client, ClientConfig, ClientEvent, Clock, Events, RunError};
 use o2tr::conversation::{Event, Privacy, Text};
-use o2tr::transport::PeerId;
+use o2tr::transport::{PeerId, Transport};
 use o2tr_ekm::EkmStore;
 use o2tr_ekm::media::Simulated;
 use otr_core::dsa::PrivateKey;
@@ -101,8 +101,13 @@ impl Account {
     pub(crate) fn start(&self) -> Running {
         let endpoint = self.hub.start(&self.peer, "device");
         let device = endpoint.device();
+        self.start_over(endpoint, device)
+    }
+
+    /// Starts over a transport that leads to this device of the hub.
+    pub(crate) fn start_over<T: Transport + 'static>(&self, transport: T, device: DeviceId) -> Running {
         let (client, events, driver) =
-            Client::open(self.config.clone(), endpoint, self.shop.open(), Arc::clone(&self.identity)).unwrap();
+            Client::open(self.config.clone(), transport, self.shop.open(), Arc::clone(&self.identity)).unwrap();
         let task = tokio::spawn(async move {
             let store = driver.run().await?;
             Ok(Box::new(store) as Box<dyn EkmStore>)

@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes over a password as the user typed it.
+    /// Takes over a password as the user typed it. A `String` is taken without a copy.
     #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
     }
 
     pub(crate) fn reveal(&self) -> &str {
@@ -22,7 +22,7 @@ impl Password {
 
 impl From<&str> for Password {
     fn from(text: &str) -> Self {
-        Self::new(text.to_owned())
+        Self::new(text)
     }
 }
 

@@ -42,10 +42,10 @@ impl Choice {
         let offered = &features.sasl_mechanisms;
         let announced = features.sasl_cb.as_ref().map(|announced| announced.types.as_slice()).unwrap_or_default();
         let hashes = [Hash::Sha256, Hash::Sha1];
-        if let Some(bound) = bound(announced, bindings) {
-            if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, true))) {
-                return Ok(Self::Scram(hash, bound));
-            }
+        if let Some(bound) = bound(announced, bindings)
+            && let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, true)))
+        {
+            return Ok(Self::Scram(hash, bound));
         }
         if let Some(hash) = hashes.into_iter().find(|hash| offered.contains(&name(*hash, false))) {
             let could = bindings.exporter.is_some() || bindings.end_point.is_some();
@@ -58,7 +58,7 @@ impl Choice {
         if plain { Ok(Self::Plain) } else { Err(OfflineReason::Mechanism.into()) }
     }
 
-    fn mechanism(&self) -> Mechanism {
+    pub(super) fn mechanism(&self) -> Mechanism {
         match self {
             Self::Plain => Mechanism::Plain,
             Self::Scram(Hash::Sha1, Gs2::Bound { .. }) => Mechanism::ScramSha1Plus,

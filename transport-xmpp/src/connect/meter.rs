@@ -67,6 +67,11 @@ impl Meter {
         Self { place: Place::Text, depth: 0, token: 0, spoilt: false }
     }
 
+    /// Whether the stream has begun and not ended.
+    pub(super) const fn is_open(&self) -> bool {
+        self.depth > 0
+    }
+
     /// Takes notice of the next byte.
     pub(super) fn step(&mut self, byte: u8) -> Step {
         let mut tag_ends = false;

@@ -130,8 +130,9 @@ impl<T: AsyncBufRead + Unpin> AsyncBufRead for Metered<T> {
             this.consumed = 0;
             let bytes = ready!(Pin::new(&mut this.inner).poll_fill_buf(cx))?;
             if bytes.is_empty() {
-                // The rest, for the parser to complain about.
-                this.complete.append(&mut this.gathered);
+                if this.meter.is_open() {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
                 break;
             }
             let (bytes, len) = (bytes.to_vec(), bytes.len());
@@ -198,8 +199,15 @@ mod tests {
         for logged_in in [true, false] {
             assert_eq!(seen(&text, logged_in).await.unwrap(), text);
         }
-        let broken = format!("{HEAD}<message>");
-        assert_eq!(seen(&broken, true).await.unwrap(), broken);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_before_its_stream_is_no_matter_of_the_parser() {
+        for (text, in_order) in [("", true), (HEAD, false), ("<stream><a", false), ("<stream><a/></stream>", true)] {
+            let mut all = Vec::new();
+            let read = Metered::new(BufReader::new(text.as_bytes())).read_to_end(&mut all).await;
+            assert_eq!(read.map_err(|error| error.kind()).err(), (!in_order).then_some(io::ErrorKind::UnexpectedEof));
+        }
     }
 
     #[tokio::test]
@@ -209,8 +217,8 @@ mod tests {
         let large = "x".repeat(MAX_ELEMENT);
         for (name, to) in [("message", " to='a'"), ("presence", ""), ("iq", "\n")] {
             for bad in [&deep, &long, &large] {
-                let text = format!("{HEAD}<{name}{to}>{bad}</{name}><r/>");
-                assert_eq!(seen(&text, true).await.unwrap(), format!("{HEAD}<{name}/><r/>"));
+                let text = format!("{HEAD}<{name}{to}>{bad}</{name}><r/></stream>");
+                assert_eq!(seen(&text, true).await.unwrap(), format!("{HEAD}<{name}/><r/></stream>"));
                 assert_eq!(seen(&text, false).await, Err(Unacceptable::Oversized));
                 let text = format!("{HEAD}<{name}s{to}>{bad}</{name}s><r/>");
                 assert_eq!(seen(&text, true).await, Err(Unacceptable::Oversized));
@@ -220,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn elements_are_larger_after_the_login() {
-        let text = format!("{HEAD}<message>{}</message>", "x".repeat(MAX_ELEMENT_BEFORE_LOGIN));
+        let text = format!("{HEAD}<message>{}</message></stream>", "x".repeat(MAX_ELEMENT_BEFORE_LOGIN));
         assert_eq!(seen(&text, false).await, Err(Unacceptable::Oversized));
         assert_eq!(seen(&text, true).await.unwrap(), text);
         let endless = format!("{HEAD}<r>{}", "x".repeat(MAX_ELEMENT));

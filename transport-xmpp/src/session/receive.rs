@@ -117,9 +117,7 @@ impl Session {
                     || to.peer.as_str().ends_with(&format!("@{}", from.domain()))
             })
         });
-        if by_peer_or_server
-            && let Some((_, to)) = self.recent.remove(index)
-        {
+        if by_peer_or_server && let Some((_, to)) = self.recent.remove(index) {
             self.events.push_back(TransportEvent::Bounced { to, reason });
         }
     }

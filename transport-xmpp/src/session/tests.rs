@@ -266,7 +266,8 @@ fn what_comes_back_is_told_before_and_after_the_server_took_it() {
     };
     played.send("one", 1);
     played.send("two", 2);
-    let messages: Vec<_> = played.elements().iter().filter(|xml| xml.starts_with("<message")).map(|xml| id(xml)).collect();
+    let messages: Vec<_> =
+        played.elements().iter().filter(|xml| xml.starts_with("<message")).map(|xml| id(xml)).collect();
     played.server(&bounce(&messages[0], "bob@example.net"));
     assert_eq!(played.events(), [refused(1, Refusal::Undeliverable)]);
     let counted = u32::try_from(played.session.outbound.sent()).unwrap();
@@ -336,7 +337,10 @@ fn receipts_follow_reading_and_only_for_contacts() {
     played.server(&format!("<message type='chat' id='s' from='stranger@example.net/x'>{request}</message>"));
     let [TransportEvent::Delivery(delivery)] = &played.events()[..] else { panic!() };
     played.session.confirm(delivery.id);
-    assert!(played.elements().iter().all(|xml| !xml.contains("receipts")), "it would tell a stranger that we are there");
+    assert!(
+        played.elements().iter().all(|xml| !xml.contains("receipts")),
+        "it would tell a stranger that we are there"
+    );
 }
 
 #[test]

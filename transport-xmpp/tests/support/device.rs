@@ -50,6 +50,7 @@ impl Device {
     pub(crate) async fn available(config: Config) -> Self {
         let mut device = Self::start(config);
         device.transport.set_presence(true).await;
+        device.event(|event| matches!(event, TransportEvent::Online { .. }).then_some(())).await;
         device.event(|event| matches!(event, TransportEvent::CaughtUp).then_some(())).await;
         device
     }
