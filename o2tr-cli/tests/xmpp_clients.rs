@@ -188,7 +188,12 @@ fn loses_what_came_meanwhile(kind: Kind, program: Program, version: u64) {
     bob.send(ALICE, "hi").unwrap();
     alice.wait_for_text(BOB, "hi", PATIENCE).unwrap();
 
+    let Some(mut carol) = Bitlbee::require(&server, "carol").unwrap() else { return };
+    wait_until("carol to see alice", PATIENCE, || Ok(carol.sees(ALICE)?.then_some(()))).unwrap();
     alice.kill().unwrap();
+    // What a server sends into a dead connection is lost for anybody without stream management. That is another story:
+    // here it knows that she is away.
+    wait_until("alice to be gone", PATIENCE, || Ok((!carol.sees(ALICE)?).then_some(()))).unwrap();
     for text in MEANWHILE {
         bob.send(ALICE, text).unwrap();
     }

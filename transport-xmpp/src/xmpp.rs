@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use o2tr::transport::{
-    Address, DeliveryId, Limits, OfflineReason, PeerId, SendToken, Transport, TransportEvent,
-};
+use o2tr::transport::{Address, DeliveryId, Limits, OfflineReason, PeerId, SendToken, Transport, TransportEvent};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;

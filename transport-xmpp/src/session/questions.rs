@@ -163,13 +163,8 @@ impl Session {
         let Step::Page { after, query } = step else { return self.caught_up() };
         let after = after.map(|id| id.as_str().to_owned());
         let set = SetQuery { max: Some(archive::PAGE), after, before: None, index: None };
-        let query = mam::Query {
-            queryid: Some(mam::QueryId(query)),
-            node: None,
-            form: None,
-            set: Some(set),
-            flip_page: false,
-        };
+        let query =
+            mam::Query { queryid: Some(mam::QueryId(query)), node: None, form: None, set: Some(set), flip_page: false };
         let id = self.ids.next();
         let iq = Iq::from_set(id.clone(), query);
         self.ask(id, iq, Question::Page, now);

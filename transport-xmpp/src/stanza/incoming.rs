@@ -101,12 +101,7 @@ fn copied(element: Element, way: Carbon, context: &Context<'_>) -> Read {
     without_receipt(line_of(message, context, Evidence { carbon: Some(way), ..Evidence::LIVE }, archive_id))
 }
 
-fn line_of(
-    mut message: Message,
-    context: &Context<'_>,
-    mut evidence: Evidence,
-    archive_id: Option<ArchiveId>,
-) -> Read {
+fn line_of(mut message: Message, context: &Context<'_>, mut evidence: Evidence, archive_id: Option<ArchiveId>) -> Read {
     if !matches!(message.type_, MessageType::Chat | MessageType::Normal) {
         return Read::Nothing(archive_id);
     }
@@ -115,12 +110,14 @@ fn line_of(
         let stamp = timestamp(&delay.stamp);
         evidence.delayed = Some(evidence.delayed.map_or(stamp, |known| known.min(stamp)));
         let by_our_server = delay.from.is_some_and(|by| {
-            by.domain() == context.account.domain() && by.resource().is_none() && by.node().is_none_or(|node| Some(node) == context.account.node())
+            by.domain() == context.account.domain()
+                && by.resource().is_none()
+                && by.node().is_none_or(|node| Some(node) == context.account.node())
         });
         evidence.offline |= by_our_server && !evidence.archived;
     }
-    let wants_receipt = take(&mut message, "request", ns::RECEIPTS)
-        .is_some_and(|element| receipts::Request::try_from(element).is_ok());
+    let wants_receipt =
+        take(&mut message, "request", ns::RECEIPTS).is_some_and(|element| receipts::Request::try_from(element).is_ok());
     let Some(from) = message.from.clone() else { return Read::Nothing(archive_id) };
     let receipt_for = match &message.id {
         Some(id) if wants_receipt => Some((from.clone(), id.0.clone(), message.type_.clone())),
@@ -188,7 +185,8 @@ mod tests {
     const STORED_AT: &str = "<delay xmlns='urn:xmpp:delay' from='example.org' stamp='2002-09-10T23:08:27Z'/>";
 
     fn read_xml(attributes: &str, content: &str) -> Read {
-        let xml = format!("<message xmlns='jabber:client' to='alice@example.org/desk' {attributes}>{content}</message>");
+        let xml =
+            format!("<message xmlns='jabber:client' to='alice@example.org/desk' {attributes}>{content}</message>");
         let message = Message::try_from(xml.parse::<Element>().unwrap()).unwrap();
         let account = BareJid::new("alice@example.org").unwrap();
         read(message, &Context { account: &account, expects: &|query| query == Some("q1") })
@@ -285,7 +283,9 @@ mod tests {
     fn results_come_from_our_own_archive_and_were_asked_for() {
         let received = line(read_xml("from='alice@example.org'", &result("q1", "bob@example.net/phone")));
         let evidence = received.evidence;
-        assert!(evidence.archived && !evidence.offline && evidence.delayed == Some(Timestamp::from_secs(1_031_699_305)));
+        assert!(
+            evidence.archived && !evidence.offline && evidence.delayed == Some(Timestamp::from_secs(1_031_699_305))
+        );
         assert_eq!((received.from, received.receipt_for), (bob(), None));
         assert_eq!(received.archive_id, Some(ArchiveId::new("s2")));
         let own = read_xml("", &result("q1", "alice@example.org/tablet"));
