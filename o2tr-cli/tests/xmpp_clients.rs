@@ -153,10 +153,10 @@ fn reads_what_came_meanwhile(kind: Kind, program: Program, version: u64) {
     let mut alice = device.start();
     assert_eq!(alice.process.ready().text("state"), Some("encrypted"));
     alice.wait("recovered");
-    for wanted in MEANWHILE {
-        let text = alice.wait("plaintext");
-        assert_eq!((text.text("text"), text.flag("encrypted")), (Some(wanted), Some(true)));
-        assert_eq!(text.text("provenance"), Some("offline"));
+    let texts = MEANWHILE.map(|_| alice.wait("plaintext"));
+    assert_eq!(texts.each_ref().map(|text| text.text("text").unwrap()), MEANWHILE);
+    for text in &texts {
+        assert_eq!((text.flag("encrypted"), text.text("provenance")), (Some(true), Some("offline")));
     }
     assert_eq!(bob.otr_state(ALICE).unwrap(), OtrState::Unverified);
 
