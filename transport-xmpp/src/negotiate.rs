@@ -26,6 +26,8 @@ const USUAL_LINE: usize = (64 << 10) - OVERHEAD;
 const LONGEST_LINE: usize = 256 << 10;
 /// Elements that may come before the one that is awaited.
 const MAX_STRAY: usize = 100;
+/// Stanzas that may come before stream management is on: what waited for a former stream of the same resource.
+const MAX_EARLY: usize = 10_000;
 
 /// A stream with a session.
 #[derive(Debug)]
@@ -40,8 +42,9 @@ pub(crate) struct Established {
 pub(crate) enum Outcome {
     /// The former one goes on; the server has so many of our stanzas.
     Resumed { h: u32 },
-    /// A new one. The server may say how many of the former one's stanzas it has.
-    Bound { bound: Bound, counted: Option<u32> },
+    /// A new one. The server may say how many of the former one's stanzas it has. Some servers send what waited for the
+    /// former one at once, before stream management is on; they do not count those.
+    Bound { bound: Bound, counted: Option<u32>, early: Vec<Stanza> },
 }
 
 /// Connects and gets a session, the former one if the server still has it.
@@ -76,6 +79,13 @@ enum Heard {
     Unreadable(String),
 }
 
+/// What comes after `<enable/>`.
+enum Answer {
+    /// Whether stream management is on.
+    Enabled(Option<sm::Enabled>),
+    Early(Box<Stanza>),
+}
+
 impl Dialogue<'_> {
     async fn negotiate(
         &mut self,
@@ -91,22 +101,21 @@ impl Dialogue<'_> {
             },
             Some(_) | None => None,
         };
-        let bound = self.begin(features, config.resource.clone()).await?;
-        Ok(Outcome::Bound { bound, counted })
+        let (bound, early) = self.begin(features, config.resource.clone()).await?;
+        Ok(Outcome::Bound { bound, counted, early })
     }
 
-    /// Gets a new session, under this resource if one is wanted.
+    /// Gets a new session, under this resource if one is wanted, and what came before stream management was on.
     pub(crate) async fn begin(
         &mut self,
         features: &StreamFeatures,
         resource: Option<String>,
-    ) -> Result<Bound, ConnectError> {
+    ) -> Result<(Bound, Vec<Stanza>), ConnectError> {
         let jid = self.bind(resource).await?;
         let mut bound = Bound { jid, managed: false, resumption: None };
-        if features.stream_management.is_some() {
-            self.enable(&mut bound).await?;
-        }
-        Ok(bound)
+        let managed = features.stream_management.is_some();
+        let early = if managed { self.enable(&mut bound).await? } else { Vec::new() };
+        Ok((bound, early))
     }
 
     /// Returns the server's count, or that it has not got the session any more, with its last count if it knows it.
@@ -146,23 +155,33 @@ impl Dialogue<'_> {
         .await
     }
 
-    async fn enable(&mut self, bound: &mut Bound) -> Result<(), ConnectError> {
+    /// Returns the stanzas that came before the answer.
+    async fn enable(&mut self, bound: &mut Bound) -> Result<Vec<Stanza>, ConnectError> {
         self.say(XmppStreamElement::SM(sm::Nonza::Enable(sm::Enable::new().with_resume()))).await?;
-        let enabled = self
-            .hear(|heard| match heard {
-                Heard::Element(element) => match *element {
-                    XmppStreamElement::SM(sm::Nonza::Enabled(enabled)) => Some(Some(enabled)),
-                    XmppStreamElement::SM(sm::Nonza::Failed(_)) => Some(None),
-                    _ => None,
-                },
-                Heard::Unreadable(name) => (name == "failed").then_some(None),
-            })
-            .await?;
+        let mut early = Vec::new();
+        let enabled = loop {
+            let answer = self
+                .hear(|heard| match heard {
+                    Heard::Element(element) => match *element {
+                        XmppStreamElement::SM(sm::Nonza::Enabled(enabled)) => Some(Answer::Enabled(Some(enabled))),
+                        XmppStreamElement::SM(sm::Nonza::Failed(_)) => Some(Answer::Enabled(None)),
+                        XmppStreamElement::Stanza(stanza) => Some(Answer::Early(Box::new(stanza))),
+                        _ => None,
+                    },
+                    Heard::Unreadable(name) => (name == "failed").then_some(Answer::Enabled(None)),
+                })
+                .await?;
+            match answer {
+                Answer::Enabled(enabled) => break enabled,
+                Answer::Early(stanza) if early.len() < MAX_EARLY => early.push(*stanza),
+                Answer::Early(_) => return Err(OfflineReason::Protocol.into()),
+            }
+        };
         if let Some(enabled) = enabled {
             bound.managed = true;
             bound.resumption = enabled.id.filter(|_| enabled.resume);
         }
-        Ok(())
+        Ok(early)
     }
 
     async fn say(&mut self, element: XmppStreamElement) -> Result<(), ConnectError> {

@@ -59,7 +59,7 @@ async fn look(config: &Config) -> Result<Survey, ConnectError> {
     let Connected { stream: mut link, features, safety } = connect(config).await?;
     let Safety { tls, cipher, mechanism, bound } = safety;
     let mut dialogue = Dialogue { link: &mut link, patience: config.timing.connect_patience };
-    let session = dialogue.begin(&features, None).await?;
+    let (session, _) = dialogue.begin(&features, None).await?;
     let account = session.jid.to_bare();
     let server = dialogue.features("server", Jid::from(account.domain().to_owned())).await?;
     let own = dialogue.features("account", Jid::from(account)).await?;

@@ -173,7 +173,12 @@ impl Worker {
                     return End::Failed(reason(&ended));
                 }
             }
-            Outcome::Bound { bound, counted } => self.session.bound(bound, counted, now),
+            Outcome::Bound { bound, counted, early } => {
+                self.session.bound(bound, counted, now);
+                for stanza in early {
+                    self.session.handle_early(stanza, now);
+                }
+            }
         }
         if let Some(jid) = self.session.jid() {
             self.outbox.set_local(crate::stanza::address(&jid.clone().into()));

@@ -3,7 +3,9 @@
 //! A driver is made with an account of a [`crate::servers::Server`] and logs in. What it does from then on is
 //! [`ChatClient`]; peers are bare JIDs.
 
+mod bitlbee;
 mod mcabber;
+mod pidgin;
 mod profanity;
 mod terminal;
 
@@ -11,7 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+pub use self::bitlbee::Bitlbee;
 pub use self::mcabber::Mcabber;
+pub use self::pidgin::Pidgin;
 pub use self::profanity::Profanity;
 pub use self::terminal::{Inside, Terminal};
 

@@ -205,6 +205,12 @@ impl Server {
         self.folder.path().join(certificates::CA)
     }
 
+    /// The certificate that it shows, as PEM, for clients that trust single certificates.
+    #[must_use]
+    pub fn certificate_file(&self) -> PathBuf {
+        self.folder.path().join(certificates::CERTIFICATE)
+    }
+
     /// The bare JID of an account.
     #[must_use]
     pub fn jid(&self, account: &str) -> String {

@@ -46,6 +46,13 @@ impl Session {
         Ok(())
     }
 
+    /// Takes a stanza that came before stream management was on: neither side counts it (XEP-0198, section 3). Should we
+    /// die before it is durable, only an archive has it still.
+    pub(crate) fn handle_early(&mut self, stanza: Stanza, now: Instant) {
+        self.heard(now);
+        self.handle_stanza(stanza, now);
+    }
+
     /// A stanza has come that could not be parsed: it counts, and that is all.
     pub(crate) fn handle_unreadable_stanza(&mut self, now: Instant) {
         self.heard(now);

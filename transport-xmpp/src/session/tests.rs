@@ -256,6 +256,23 @@ fn the_server_learns_our_count_when_lines_are_durable() {
 }
 
 #[test]
+fn lines_from_before_stream_management_are_delivered_and_not_counted() {
+    let mut played = Played::online();
+    let counted = played.handled();
+    let xml = "<message xmlns='jabber:client' type='chat' from='bob@example.net/phone'><body>early</body></message>";
+    let stanza = Stanza::try_from(xml.parse::<Element>().unwrap()).unwrap();
+    played.session.handle_early(stanza, played.now);
+    let events = played.events();
+    let [TransportEvent::Delivery(delivery)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(delivery.line, b"early");
+    played.session.acknowledge(delivery.id);
+    assert_eq!(played.handled(), counted);
+    let late = played.line("<body>late</body>");
+    played.session.acknowledge(late.id);
+    assert_eq!(played.handled(), counted + 1);
+}
+
+#[test]
 fn what_comes_back_is_told_before_and_after_the_server_took_it() {
     let mut played = Played::online();
     let bounce = |id: &str, from: &str| {
