@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &ChatArguments) -> Result<(), Failure> {
         peers: peers.iter().map(|peer| PeerId::new(peer)).collect(),
     });
     runtime.block_on(async {
-        let transport = xmpp::start(network, keeping.identity());
+        let transport = xmpp::start(network, &keeping);
         let mut running = Running::start(config, transport, keeping)?;
         let served = match Screen::take() {
             Ok(mut screen) => serve(&running.client, &mut running.events, &mut model, palette, &mut screen).await,

@@ -60,6 +60,12 @@ pub(crate) fn start(mut config: Config, keeping: &Keeping) -> Xmpp {
     Xmpp::start(config)
 }
 
+/// Connects beside the devices there are; inside a runtime.
+pub(crate) fn try_out(mut config: Config) -> Xmpp {
+    config.resource = None;
+    Xmpp::start(config)
+}
+
 /// All that it takes to log in, with a password that is known already.
 ///
 /// # Errors

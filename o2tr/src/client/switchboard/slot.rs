@@ -155,7 +155,10 @@ impl Slot {
         if self.failures > 0 || self.current.len() >= room {
             return None;
         }
-        self.pending.pop_front_if(|work| !matches!(work, Work::Forget(_)))
+        match self.pending.front() {
+            None | Some(Work::Forget(_)) => None,
+            Some(Work::Delivery { .. } | Work::Wish { .. } | Work::Transmitted(_)) => self.pending.pop_front(),
+        }
     }
 
     /// The application takes nothing: what is read now would only fill the row.
