@@ -245,10 +245,8 @@ impl<'a> Session<'a> {
                 self.report(&Report::Offline { reason: reason.to_string(), retry_in_s });
             }
             ClientEvent::CaughtUp => self.report(&Report::CaughtUp),
-            ClientEvent::Presence { from, available } => {
-                if self.present.tell(&from, available) {
-                    self.report_of(&from.peer, &Report::Presence { online: available });
-                }
+            ClientEvent::Presence { from, available } if self.present.tell(&from, available) => {
+                self.report_of(&from.peer, &Report::Presence { online: available });
             }
             ClientEvent::Subscription { peer, subscription } => {
                 let report = match subscription {
