@@ -175,7 +175,7 @@ fn s05_a_replayed_reveal_over_a_restored_ake_repeats_no_counter() {
     let first = pair.intercept(1);
     // Nobody notices that the store was set back.
     let generation = pair.ends[0].row.clone().unwrap().0;
-    pair.ends[0].watch.set_back(&before.1);
+    pair.ends[0].watch.set_back(o2tr_ekm::codec::decode(&before.1).unwrap());
     pair.ends[0].row = Some((generation, before.1.clone()));
     pair.restart(0);
     pair.intercept(1);
