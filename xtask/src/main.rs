@@ -5,6 +5,7 @@ mod ci;
 mod driver;
 mod provision;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 mod workspace;
@@ -57,6 +58,13 @@ enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Simulate whole conversations with everything that can go wrong, seed by seed (--help tells more)
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// For the simulator; --planted builds it with faults to be found
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     Provision {
         /// Only say what is missing; fails when something is
@@ -104,6 +112,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench { what: Bench::Peers { rounds, only, json } } => {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
         }
+        Task::Simulate { arguments } => simulate::run(&Workspace::load()?, &arguments),
         Task::Provision { check: true } => provision::check(),
         Task::Provision { check: false } => provision::install(),
     }

@@ -1,5 +1,6 @@
 //! One turn: one input, one mutation, then one commit and what stands behind it.
 
+use otr_core::planted::{Fault, planted};
 use otr_core::{SessionId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -118,6 +119,7 @@ impl Conversation {
 
     pub(super) fn queue_outputs(&mut self) {
         let Turn { dirty, retires, lifts_quarantine, effects, .. } = core::mem::take(&mut self.turn);
+        let before = self.outputs.len();
         if dirty {
             match self.encode() {
                 Ok(record) => {
@@ -140,6 +142,12 @@ impl Conversation {
                 },
             };
             self.outputs.push_back(output);
+        }
+        if planted(Fault::EffectBeforeCommit)
+            && dirty
+            && let Some(commit) = self.outputs.remove(before)
+        {
+            self.outputs.push_back(commit);
         }
     }
 }

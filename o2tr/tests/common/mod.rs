@@ -15,11 +15,11 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 pub(crate) use end::End;
-pub(crate) use stranger::Stranger;
-use trace::{describe, name_of, trace};
 pub(crate) use simulate::invariants;
 pub(crate) use simulate::keys::key;
 pub(crate) use simulate::watch::Watch;
+pub(crate) use stranger::Stranger;
+use trace::{describe, name_of, trace};
 
 /// A moment long after 1970.
 pub(crate) const START: u64 = 1_700_000_000;
@@ -134,7 +134,8 @@ impl Pair {
                 }
                 Output::Event(event) => {
                     let committed = |text: &str| other.watch.committed.contains(text);
-                    let committed: Option<&dyn Fn(&str) -> bool> = if other.legacy.is_none() { Some(&committed) } else { None };
+                    let committed: Option<&dyn Fn(&str) -> bool> =
+                        if other.legacy.is_none() { Some(&committed) } else { None };
                     end.watch.event(event, committed).unwrap();
                     if event.id().is_none_or(|id| !end.shown.contains(&id)) {
                         end.events.push(event.clone());

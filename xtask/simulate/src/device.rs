@@ -37,6 +37,8 @@ pub(crate) struct Device {
     pub(crate) backup: Option<(Disk, u64)>,
     /// Something old was put in place since the program ran last.
     pub(crate) moved: bool,
+    /// The store has doubts about the row, and no AKE was complete since.
+    pub(crate) doubted: bool,
     /// Somebody has put something old in place: the store may doubt its row until an AKE.
     pub(crate) tampered: bool,
     /// The generation of the row as it must be.
@@ -59,6 +61,8 @@ pub(crate) struct Device {
     pub(crate) disk_fuse: (Loss, u64),
 
     pub(crate) watch: Watch,
+    /// D-H Commits that it has sent since the last action.
+    pub(crate) commits: u32,
     /// Texts of its user.
     pub(crate) texts: u32,
     /// Items that the application has not taken.
@@ -163,6 +167,7 @@ impl Device {
             disk: Disk::new(setup.rows),
             backup: None,
             moved: false,
+            doubted: false,
             tampered: false,
             generation: 0,
             pending: None,
@@ -173,6 +178,7 @@ impl Device {
             gone: false,
             fuse: None,
             disk_fuse: (Loss::Nothing, 0),
+            commits: 0,
             texts: 0,
             untaken: Vec::new(),
             smp_asked: false,
@@ -195,6 +201,7 @@ impl Device {
             disk: self.disk.copied(),
             backup: None,
             moved: true,
+            doubted: false,
             tampered: true,
             generation: self.generation,
             pending: None,
@@ -206,6 +213,7 @@ impl Device {
             fuse: None,
             disk_fuse: (Loss::Nothing, 0),
             watch: self.watch.clone(),
+            commits: 0,
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),
             smp_asked: false,

@@ -84,7 +84,9 @@ pub fn a_counter_encrypts_once(before: &[Use], new: &Use) -> Check {
 /// It does not hold.
 pub fn a_key_encrypts_at_most_k(uses: &[Use], k: Option<u32>) -> Check {
     let different: HashSet<_> = uses.iter().map(|used| (used.counter, &used.encrypted)).collect();
-    ensure(2, k.is_none_or(|k| different.len() <= k as usize), || format!("{} ciphertexts under one key", different.len()))
+    ensure(2, k.is_none_or(|k| different.len() <= k as usize), || {
+        format!("{} ciphertexts under one key", different.len())
+    })
 }
 
 /// 3: every line that leaves stands in a durable commit.
@@ -178,7 +180,9 @@ pub fn acknowledged_was_committed(committed: bool, text: &str) -> Check {
 /// # Errors
 /// It does not hold.
 pub fn unauthenticated_input_changes_nothing(before: &ConversationRecord, after: &ConversationRecord) -> Check {
-    ensure(11, protocol_state(before) == protocol_state(after), || "unauthenticated input has changed the state".to_owned())
+    ensure(11, protocol_state(before) == protocol_state(after), || {
+        "unauthenticated input has changed the state".to_owned()
+    })
 }
 
 /// 12: a text goes only to the key that it is addressed to.
@@ -207,7 +211,9 @@ pub fn another_key_changes_no_record(
         rings(record).into_iter().filter(|(id, _)| id.fingerprint != actor).map(|(_, ring)| ring).collect()
     };
     let after = others(after);
-    ensure(13, others(before).iter().all(|ring| after.contains(ring)), || "another key has changed a session".to_owned())
+    ensure(13, others(before).iter().all(|ring| after.contains(ring)), || {
+        "another key has changed a session".to_owned()
+    })
 }
 
 /// 14: a message of a retained pair changes no session. What the turn has sent besides does not count.
@@ -247,6 +253,15 @@ pub fn what_is_handed_over_is_durable(durable: bool, id: u64) -> Check {
 pub fn quarantine_is_silent(row: &ConversationRecord, data_message: bool) -> Check {
     ensure(19, !row.quarantined || !data_message, || "a data message leaves in quarantine".to_owned())?;
     ensure(19, !row.quarantined || row.peer.sessions.is_empty(), || "a session lives in quarantine".to_owned())
+}
+
+/// 19, too: while the store has doubts about a row, no data message leaves, whatever the row says of itself.
+///
+/// # Errors
+/// It does not hold.
+pub fn doubt_is_silent(doubted: bool, line: &[u8]) -> Check {
+    let data = doubted && otr_core::decode_data(line).is_some();
+    ensure(19, !data, || "a data message leaves although the store has doubts".to_owned())
 }
 
 /// 20: the generation rises by one.
@@ -471,6 +486,7 @@ mod tests {
         let mut row = ConversationRecord { quarantined: true, ..ConversationRecord::default() };
         assert!(quarantine_is_silent(&row, true).is_err());
         assert!(quarantine_is_silent(&row, false).is_ok());
+        assert!(doubt_is_silent(true, b"hello").is_ok());
         row.peer.sessions = with_session(0, 1).peer.sessions;
         assert!(quarantine_is_silent(&row, false).is_err());
     }

@@ -45,3 +45,7 @@ mod world;
 
 pub mod run;
 pub mod shrink;
+
+pub mod campaign;
+#[cfg(feature = "planted-faults")]
+pub mod planted;

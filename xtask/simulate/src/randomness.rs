@@ -39,11 +39,7 @@ impl TryRng for Randomness {
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        if bytes.len() == EXPONENT {
-            self.exponents.try_fill_bytes(bytes)
-        } else {
-            self.general.try_fill_bytes(bytes)
-        }
+        if bytes.len() == EXPONENT { self.exponents.try_fill_bytes(bytes) } else { self.general.try_fill_bytes(bytes) }
     }
 }
 

@@ -15,7 +15,7 @@ use otr_core::Timestamp;
 use transport_mem::{Config, Routing, Server};
 
 use crate::device::Device;
-use crate::invariants::{Check, Violation};
+use crate::invariants::{Check, Violation, ensure};
 use crate::plan::{Setup, Weather};
 use crate::randomness::Randomness;
 
@@ -99,13 +99,14 @@ impl World {
     /// Time passes; whatever is due on the way happens.
     pub(crate) fn run_for(&mut self, millis: u64) -> Check {
         let until = self.now.after(Duration::from_millis(millis));
+        self.devices.iter_mut().for_each(|device| device.commits = 0);
         for _ in 0..MOST {
             self.pump_all()?;
             let due = self.devices.iter().filter_map(Device::due).chain(self.server.next_due()).min();
             let Some(due) = due.filter(|due| *due <= until) else {
                 self.server.advance(until);
                 self.now = until;
-                return Ok(());
+                return self.nobody_storms(millis);
             };
             self.now = self.now.max(due);
             if self.server.next_due().is_some_and(|due| due <= self.now) {
@@ -116,6 +117,13 @@ impl World {
             }
         }
         Err(Violation::new(15, "the world does not come to rest"))
+    }
+
+    /// Nobody starts one AKE after the other: there is a back-off.
+    fn nobody_storms(&self, millis: u64) -> Check {
+        let most = 40 + millis / 300_000;
+        let worst = self.devices.iter().map(|device| device.commits).max().unwrap_or(0);
+        ensure(15, u64::from(worst) <= most, || format!("{worst} D-H Commits of one device in {millis} ms"))
     }
 
     /// Does what is due on one device.

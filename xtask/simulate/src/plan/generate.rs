@@ -31,7 +31,6 @@ pub enum Theme {
     Everything,
 }
 
-/// All themes, in the order in which seeds take turns.
 const THEMES: [Theme; 10] = [
     Theme::Network,
     Theme::Crashes,
@@ -46,6 +45,15 @@ const THEMES: [Theme; 10] = [
 ];
 
 impl Theme {
+    /// All themes, in the order in which seeds take turns.
+    pub const ALL: [Self; 10] = THEMES;
+
+    /// The theme with this name, in letters of any size.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        THEMES.into_iter().find(|theme| format!("{theme:?}").eq_ignore_ascii_case(name))
+    }
+
     /// The theme of a seed.
     #[must_use]
     pub fn of(seed: u64) -> Self {

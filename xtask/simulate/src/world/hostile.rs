@@ -177,6 +177,11 @@ pub(super) fn describe(output: &Output) -> String {
     }
 }
 
+/// Whether a line begins an AKE.
+pub(super) fn is_commit(line: &[u8]) -> bool {
+    matches!(text::classify(line), Line::Encoded(encoded) if encoded.kind() == text::Kind::Commit)
+}
+
 /// What a line is, in a few words.
 pub(super) fn name_of(line: &[u8]) -> String {
     if let Some(bytes) = decode_data(line) {

@@ -97,6 +97,7 @@ impl World {
                 device.watch.commit(device.generation, &commit)?;
                 device.generation += 1;
                 device.retired.extend(before);
+                device.doubted &= !commit.lifts_quarantine;
                 device.tampered &= !commit.lifts_quarantine;
                 device.flush_at = device.flush_at.or(Some(now.after(FLUSH_AFTER)));
                 conversation.commit_done();
@@ -160,12 +161,14 @@ impl Device {
             Found::Lost(generation) => {
                 self.generation = generation;
                 self.pending = None;
+                self.doubted = true;
                 self.watch.set_back(ConversationRecord { quarantined: true, ..ConversationRecord::default() });
                 return Ok(Conversation::lost(identity, settings, generation, now, &mut self.rng));
             }
             Found::Row(Some(loaded)) => loaded,
         };
         self.recognise(&loaded)?;
+        self.doubted = loaded.quarantine.is_some();
         let opening = Opening {
             record: &loaded.record,
             generation: loaded.generation,
@@ -186,6 +189,8 @@ impl Device {
             && let Some(commit) = pending.filter(|commit| commit.expected == self.generation)
         {
             self.watch.commit(self.generation, &commit)?;
+            // What was to be said behind it died with the process.
+            self.watch.died();
             self.tampered &= !commit.lifts_quarantine;
             self.generation += 1;
         }

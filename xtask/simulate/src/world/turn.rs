@@ -27,7 +27,7 @@ impl World {
         let Some(Program { kind: Kind::O2tr { conversation, .. }, .. }) = &mut device.program else { return Ok(None) };
         let result = act(conversation, now, &mut device.rng);
         self.steps += 1;
-        let read = 1 + before.as_ref().map_or(0, |row| row.early.len());
+        let read = before.as_ref().map_or(1, |row| may_read(row));
         Ok(self.drain(index, before, read)?.then_some(result))
     }
 
@@ -69,6 +69,8 @@ impl World {
                 Output::Transmit(line) => {
                     if let Some(device) = self.devices.get_mut(index) {
                         device.watch.transmit(&line.line)?;
+                        crate::invariants::doubt_is_silent(device.doubted, &line.line)?;
+                        device.commits += u32::from(super::hostile::is_commit(&line.line));
                         if let Some(depth) = device.watch.depth.get(&line.line) {
                             self.depths.insert(line.line.clone(), *depth);
                         }
@@ -154,4 +156,10 @@ impl World {
             }
         }
     }
+}
+
+/// How many messages can be read, or answered that were read before, in one turn: the one that it brings, those that
+/// waited for an AKE, and of each session that owes a fresh key the last.
+fn may_read(row: &ConversationRecord) -> usize {
+    1 + row.early.len() + row.sessions.iter().filter(|session| session.refresh_owed).count()
 }
