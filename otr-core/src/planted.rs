@@ -47,6 +47,9 @@ pub enum Fault {
     FloorNotRaised,
 }
 
+/// Whether faults can be planted in this build.
+pub const COMPILED_IN: bool = cfg!(feature = "planted-faults");
+
 /// Whether a fault is planted.
 #[cfg(not(feature = "planted-faults"))]
 #[inline(always)]

@@ -41,6 +41,9 @@ struct Arguments {
     /// Run a stored plan and tell what happens
     #[arg(long, conflicts_with_all = ["seed", "seeds", "minutes"])]
     replay: Option<PathBuf>,
+    /// Runs that may be spent on shortening a plan that fails
+    #[arg(long, default_value_t = 400)]
+    shorten: usize,
     /// Where shortened plans that fail are stored
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -141,15 +144,16 @@ fn themes(names: &[String]) -> Result<Vec<Theme>> {
 fn report(arguments: &Arguments, plan: Plan, failure: &Failure) -> Result<()> {
     let seed = plan.seed;
     println!("seed {seed} ({:?}), commit {}: {}", Theme::of(seed), commit(), failure.violation);
-    let short = shrink(&plan, failure.violation.invariant, 400);
+    let short = shrink(&plan, failure.violation.invariant, arguments.shorten);
     println!("shortened from {} actions to {}:", plan.actions.len(), short.actions.len());
-    let told = run(&short, true).failure;
-    match (&told, arguments.story) {
-        (Some(told), true) => told.story.iter().for_each(|line| println!("  {line}")),
-        _ => short.actions.iter().for_each(|action| println!("  {action:?}")),
+    let told = run(&short, arguments.story);
+    if arguments.story {
+        told.story.iter().for_each(|line| println!("  {line}"));
+    } else {
+        short.actions.iter().for_each(|action| println!("  {action:?}"));
     }
-    if let Some(told) = told {
-        println!("  {}", told.violation);
+    if let Some(failure) = told.failure {
+        println!("  {}", failure.violation);
     }
     if let Some(folder) = &arguments.keep {
         fs::create_dir_all(folder)?;
@@ -164,11 +168,11 @@ fn replay(file: &Path) -> Result<bool> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let plan: Plan = serde_json::from_str(&text).with_context(|| format!("{} is no plan", file.display()))?;
     let outcome = run(&plan, true);
+    outcome.story.iter().for_each(|line| println!("{line}"));
     let Some(failure) = outcome.failure else {
         println!("{} steps, all held", outcome.steps);
         return Ok(true);
     };
-    failure.story.iter().for_each(|line| println!("{line}"));
     println!("at action {}: {}", failure.at, failure.violation);
     Ok(false)
 }

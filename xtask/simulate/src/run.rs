@@ -13,6 +13,8 @@ pub struct Outcome {
     pub steps: u64,
     /// What did not hold.
     pub failure: Option<Failure>,
+    /// What has happened, if somebody wanted to know.
+    pub story: Vec<String>,
 }
 
 /// What did not hold, and when.
@@ -22,8 +24,6 @@ pub struct Failure {
     pub at: usize,
     /// What.
     pub violation: Violation,
-    /// What had happened, if somebody wanted to know.
-    pub story: Vec<String>,
 }
 
 /// Runs a plan to its end. `story`: whether what happens is written down.
@@ -40,13 +40,13 @@ pub fn run(plan: &Plan, story: bool) -> Outcome {
         world.come_to_rest(plan.setup.devices.len())
     }));
     let steps = world.as_ref().map_or(0, |world| world.steps);
+    let story = world.and_then(|world| world.story).unwrap_or_default();
     let violation = match result {
-        Ok(Ok(())) => return Outcome { steps, failure: None },
+        Ok(Ok(())) => return Outcome { steps, failure: None, story },
         Ok(Err(violation)) => violation,
         Err(panic) => Violation::new(0, format!("a panic: {}", message_of(panic.as_ref()))),
     };
-    let story = world.and_then(|world| world.story).unwrap_or_default();
-    Outcome { steps, failure: Some(Failure { at, violation, story }) }
+    Outcome { steps, failure: Some(Failure { at, violation }), story }
 }
 
 fn message_of(panic: &(dyn core::any::Any + Send)) -> String {

@@ -129,7 +129,8 @@ impl Watch {
         let again = !self.lines_out.insert(line.to_vec());
         let kept = row.lines.iter().find(|record| record.bytes == line).and_then(|record| record.kept);
         if kept.is_some_and(|kept| kept.auto) {
-            self.automatic += 1;
+            // The same bytes once more are no new message.
+            self.automatic += usize::from(!again);
             // Where something that is no automatic message was read under the peer's key, the answer is to that.
             let wanted = row.sessions.iter().any(|session| session.reading.wanted);
             self.depth.entry(line.to_vec()).or_insert(if wanted { 1 } else { self.cause + 1 });

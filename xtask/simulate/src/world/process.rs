@@ -45,7 +45,8 @@ impl World {
         let Some(device) = self.devices.get(index) else { return Ok(()) };
         let id = device.id;
         self.server.start(id);
-        let survived = self.drain(index, None, 1)?;
+        // Lines that may not have left come out again, however many they are.
+        let survived = self.drain(index, None, usize::MAX)?;
         if survived {
             self.server.set_presence(id, true);
         }
