@@ -91,8 +91,22 @@ impl Watch {
         }
         let accepted = accepted(&row);
         check::nothing_revealed_is_accepted(&self.revealed, &accepted)?;
+        self.let_go_what_is_past(&row);
         self.row = Some(Rc::new(row));
         Ok(())
+    }
+
+    /// Of a text that went to a peer that has not shown to be an O2TR client nothing is known but that it left.
+    fn let_go_what_is_past(&mut self, after: &ConversationRecord) {
+        let Some(before) = self.row.clone() else { return };
+        for text in &before.outbox {
+            let TextState::InFlight(flight) = text.state else { continue };
+            let record = before.sessions.iter().find(|record| record.id == flight.session);
+            let plain = record.is_some_and(|record| record.capability.is_none());
+            if plain && !after.outbox.iter().any(|known| known.id == text.id) {
+                self.unheard.insert(text.id.clone());
+            }
+        }
     }
 
     fn learn_keys(&mut self, row: &ConversationRecord) {

@@ -132,7 +132,7 @@ fn setup(theme: Theme, dice: &mut Dice) -> Setup {
         archive: two,
         carbons: two && dice.one_in(2),
         resumption: dice.pick(&[0, 0, 30, 300], 0),
-        max_line: dice.pick(&[65_536, 65_536, 65_536, 2000, 500], 65_536),
+        max_line: dice.pick(&[65_536, 65_536, 65_536, 4000, 700], 65_536),
     }
 }
 
@@ -189,7 +189,7 @@ fn action(theme: Theme, d: usize, dice: &mut Dice) -> Action {
         kind += 1;
     }
     match kind {
-        0 => Action::Send(d, if dice.one_in(20) { 3000 } else { 8 }),
+        0 => Action::Send(d, if dice.one_in(20) { 600 } else { 8 }),
         1 => crash(d, dice),
         2 => disk(d, dice),
         3 => copy(d, dice),
