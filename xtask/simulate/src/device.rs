@@ -67,6 +67,8 @@ pub(crate) struct Device {
     pub(crate) texts: u32,
     /// Items that the application has not taken.
     pub(crate) untaken: Vec<u64>,
+    /// Somebody has made an AKE with it in the peer's name.
+    pub(crate) intruded: bool,
     /// The user was asked for the SMP secret.
     pub(crate) smp_asked: bool,
     /// What a plain OTR client has shown.
@@ -181,6 +183,7 @@ impl Device {
             commits: 0,
             texts: 0,
             untaken: Vec::new(),
+            intruded: false,
             smp_asked: false,
             shown: Vec::new(),
         })
@@ -216,6 +219,7 @@ impl Device {
             commits: 0,
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),
+            intruded: false,
             smp_asked: false,
             shown: Vec::new(),
         }

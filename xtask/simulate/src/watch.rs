@@ -255,6 +255,12 @@ impl Watch {
         self.fates.get(id).and_then(|fates| fates.last()).copied()
     }
 
+    /// Whether a text has left and was never encrypted.
+    #[must_use]
+    pub fn has_left_in_clear(&self, id: &str) -> bool {
+        self.sent.contains(id) && !self.flown.contains(id)
+    }
+
     /// Whether the word of what became of a text was lost with a process.
     #[must_use]
     pub fn is_unheard(&self, id: &str) -> bool {

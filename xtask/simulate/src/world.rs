@@ -38,6 +38,8 @@ pub(crate) struct World {
     depths: HashMap<Vec<u8>, usize>,
     /// Lines that the server has made without knowing a key.
     forged: HashSet<Vec<u8>>,
+    /// A line may be lost for good.
+    lossy: bool,
     /// Inputs that an engine was given, and outputs that it gave.
     pub(crate) steps: u64,
     /// Told if anybody listens.
@@ -79,6 +81,7 @@ impl World {
             now: START,
             depths: HashMap::new(),
             forged: HashSet::new(),
+            lossy: false,
             steps: 0,
             story: story.then(Vec::new),
         };
@@ -145,6 +148,7 @@ impl World {
     }
 
     pub(crate) fn set_weather(&mut self, weather: &Weather) {
+        self.lossy |= weather.drop > 0 || weather.modify > 0 || weather.hold_days > 0;
         let faults = transport_mem::Faults {
             drop: weather.drop,
             duplicate: weather.duplicate,
