@@ -67,8 +67,9 @@ pub(crate) struct Device {
     pub(crate) texts: u32,
     /// Items that the application has not taken.
     pub(crate) untaken: Vec<u64>,
-    /// Somebody has made an AKE with it in the peer's name.
-    pub(crate) intruded: bool,
+    /// The generation of the row when the program started: until the next commit the row does not know that the
+    /// counters have leapt.
+    pub(crate) started_at: u64,
     /// The user was asked for the SMP secret.
     pub(crate) smp_asked: bool,
     /// What a plain OTR client has shown.
@@ -183,7 +184,7 @@ impl Device {
             commits: 0,
             texts: 0,
             untaken: Vec::new(),
-            intruded: false,
+            started_at: 0,
             smp_asked: false,
             shown: Vec::new(),
         })
@@ -219,7 +220,7 @@ impl Device {
             commits: 0,
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),
-            intruded: false,
+            started_at: 0,
             smp_asked: false,
             shown: Vec::new(),
         }

@@ -124,7 +124,7 @@ impl World {
 
     /// Nobody starts one AKE after the other: there is a back-off.
     fn nobody_storms(&self, millis: u64) -> Check {
-        let most = 40 + millis / 300_000;
+        let most = 60 + millis / 60_000;
         let worst = self.devices.iter().map(|device| device.commits).max().unwrap_or(0);
         ensure(15, u64::from(worst) <= most, || format!("{worst} D-H Commits of one device in {millis} ms"))
     }

@@ -108,9 +108,6 @@ impl World {
         let first = self.devices.iter().find(|other| other.account != device.account);
         let Some(tag) = first.map(|other| other.identity.instance()) else { return Ok(()) };
         let mut stranger = Stranger::new(tag);
-        if let Some(device) = self.devices.get_mut(index) {
-            device.intruded = true;
-        }
         stranger.peer.open_exchange(Version::V3, self.now, &mut self.stranger_rng);
         for round in 0..12 {
             if round == 6 {

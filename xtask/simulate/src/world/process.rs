@@ -29,6 +29,7 @@ impl World {
             match device.open()? {
                 Some((vault, row)) => {
                     let conversation = device.load(row, now)?;
+                    device.started_at = device.generation;
                     let kind = Kind::O2tr { vault, conversation: Box::new(conversation) };
                     device.program = Some(Program::new(kind));
                 }

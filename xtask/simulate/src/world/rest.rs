@@ -1,6 +1,7 @@
 //! The end of a plan: faults are over, everybody is there, and whatever was promised must come about.
 
 use o2tr::conversation::{Hold, Privacy};
+use o2tr_ekm::record::{OutboxText, TextState};
 
 use super::World;
 use crate::invariants::{Check, Violation, Whereabouts, ensure};
@@ -70,10 +71,23 @@ impl World {
         Ok(())
     }
 
+    /// What waits for somebody else in whose favour the user has decided waits for ever.
     fn nothing_waits(&mut self, index: usize) -> Check {
-        let Some(conversation) = self.device(index).and_then(|device| device.conversation()) else { return Ok(()) };
-        let waiting: Vec<_> = conversation.outbox().into_iter().filter(|text| !text.in_flight).collect();
-        ensure(15, waiting.is_empty(), || format!("device {index} is stuck: {waiting:?}"))
+        let Some(device) = self.devices.get(index) else { return Ok(()) };
+        let Some(row) = &device.watch.row else { return Ok(()) };
+        let waits = |text: &&OutboxText| !matches!(text.state, TextState::InFlight(_));
+        let waiting: Vec<_> = row.outbox.iter().filter(waits).filter(|text| self.is_for_peer(index, text)).collect();
+        ensure(15, waiting.is_empty(), || {
+            let ids: Vec<_> = waiting.iter().map(|text| text.id.as_str()).collect();
+            format!("device {index} is stuck: {}", ids.join(", "))
+        })
+    }
+
+    /// Whether a text is for a key that the peer has.
+    fn is_for_peer(&self, index: usize, text: &OutboxText) -> bool {
+        let account = self.devices.get(index).map_or(0, |device| device.account);
+        let peers = || self.devices.iter().filter(|other| other.account != account);
+        text.address.is_none_or(|key| peers().any(|peer| peer.identity.fingerprint() == key))
     }
 
     /// Every text was shown to the peer, or its user knows that it is not known.
@@ -87,13 +101,10 @@ impl World {
         if peers().any(|peer| peer.watch.rolled_back) {
             return Ok(());
         }
-        // Whoever lets the user talk to somebody else has the texts.
-        if device.intruded {
-            return Ok(());
-        }
         // An acknowledgement speaks of two pairs: what a network loses for good stays under way, and the user sees it.
-        let open: Vec<_> = match device.watch.row.as_ref().filter(|_| self.lossy) {
-            Some(row) => row.outbox.iter().map(|text| text.id.as_str()).collect(),
+        let is_open = |text: &&OutboxText| self.lossy || !self.is_for_peer(index, text);
+        let open: Vec<_> = match &device.watch.row {
+            Some(row) => row.outbox.iter().filter(is_open).map(|text| text.id.as_str()).collect(),
             None => Vec::new(),
         };
         for (id, text) in &device.watch.texts {
