@@ -70,6 +70,8 @@ pub(crate) struct Device {
     /// The generation of the row when the program started: until the next commit the row does not know that the
     /// counters have leapt.
     pub(crate) started_at: u64,
+    /// It is a clone of another one.
+    pub(crate) original: Option<usize>,
     /// The user was asked for the SMP secret.
     pub(crate) smp_asked: bool,
     /// What a plain OTR client has shown.
@@ -185,6 +187,7 @@ impl Device {
             texts: 0,
             untaken: Vec::new(),
             started_at: 0,
+            original: None,
             smp_asked: false,
             shown: Vec::new(),
         })
@@ -221,6 +224,7 @@ impl Device {
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),
             started_at: 0,
+            original: None,
             smp_asked: false,
             shown: Vec::new(),
         }

@@ -111,6 +111,8 @@ pub enum Action {
     RestoreCopy(usize),
     /// A copy of the store goes to another machine and is started there.
     Clone(usize),
+    /// A copy that cannot be told from the original, as of a virtual machine, is started elsewhere.
+    Twin(usize),
     /// The connection breaks; the program is back after some milliseconds.
     Cut(usize, u64),
     /// The device's clock jumps (milliseconds).

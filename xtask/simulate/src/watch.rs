@@ -184,6 +184,18 @@ impl Watch {
         check::a_key_encrypts_at_most_k(uses, self.k)
     }
 
+    /// 1, for two copies of one store: even then no counter encrypts twice.
+    ///
+    /// # Errors
+    /// It does not hold.
+    pub fn counters_differ(&self, copy: &Self) -> Check {
+        for (key, uses) in &copy.uses {
+            let Some(known) = self.uses.get(key) else { continue };
+            uses.iter().try_for_each(|new| check::a_counter_encrypts_once(known, new))?;
+        }
+        Ok(())
+    }
+
     /// The application is told something. `peer`: whether the other end has committed a text.
     ///
     /// # Errors

@@ -231,7 +231,8 @@ fn copy(d: usize, dice: &mut Dice) -> Action {
     match dice.below(10) {
         0..5 => Action::Backup(d),
         5 | 6 => Action::RestoreRows(d),
-        7 | 8 => Action::RestoreCopy(d),
+        7 => Action::RestoreCopy(d),
+        8 => Action::Twin(d),
         _ => Action::Clone(d),
     }
 }

@@ -16,6 +16,11 @@ impl World {
     /// The network becomes fair, everybody is there, the users answer each other and let go what is held.
     pub(crate) fn come_to_rest(&mut self, originals: usize) -> Check {
         self.tell(|| "the weather clears".to_owned());
+        for clone in &self.devices {
+            if let Some(original) = clone.original.and_then(|index| self.devices.get(index)) {
+                original.watch.counters_differ(&clone.watch)?;
+            }
+        }
         self.set_weather(&Weather::default());
         for index in 0..self.devices.len() {
             let Some(device) = self.devices.get_mut(index) else { continue };
