@@ -25,6 +25,10 @@ use clap::Parser as _;
 use crate::args::{Arguments, Task};
 use crate::failure::Failure;
 
+// Faults that a simulator can switch on have no place in a program that is used.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(!otr_core::planted::COMPILED_IN, "a release must be built without the feature planted-faults");
+
 fn main() -> ExitCode {
     leave_no_core();
     let arguments = match Arguments::try_parse() {

@@ -27,6 +27,7 @@ mod ratchet;
 pub mod smp;
 
 mod peer;
+pub mod planted;
 pub mod toolkit;
 
 pub use ake::{ExchangeKeys, ExchangeSnapshot, HalfKeys};

@@ -8,6 +8,7 @@ mod fuzz;
 mod provision;
 mod report;
 mod shell;
+mod simulate;
 mod test;
 mod tidy;
 mod workspace;
@@ -92,6 +93,13 @@ enum Task {
     ///
     /// Reads what `bench peers`, `bench paper` and `bench scale` have kept, draws it, and says where it was measured.
     Report,
+    /// Simulate whole conversations with everything that can go wrong, seed by seed (--help tells more)
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// For the simulator; --planted builds it with faults to be found
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     ///
     /// Servers among them are not started: while packages are installed /usr/sbin/policy-rc.d forbids it, if there is
@@ -207,6 +215,7 @@ fn run(task: Task) -> Result<()> {
             let time = std::time::Duration::from_secs(60 * u64::from(minutes));
             fuzz::run(&Workspace::load()?, &fuzz::Options { time, targets, json })
         }
+        Task::Simulate { arguments } => simulate::run(&Workspace::load()?, &arguments),
         Task::Provision { groups, check: true } => provision::check(&groups),
         Task::Provision { groups, check: false } => provision::install(&groups),
     }

@@ -25,6 +25,8 @@ pub enum Fault {
     Crash(u64),
     /// From this operation on writes fail with [`io::ErrorKind::StorageFull`].
     Full(u64),
+    /// From this operation on synchronising fails: what was written can be read, and nothing more becomes durable.
+    Sync(u64),
 }
 
 /// What a crash leaves of the bytes and names that were written and not synced.
@@ -179,6 +181,7 @@ impl Simulated {
         if !state.operation(true)? {
             return Err(gone());
         }
+        state.synchronises()?;
         let result = change(&mut state.live.tables);
         state.durable.tables = state.live.tables.clone();
         if state.operation(false)? { Ok(result) } else { Err(gone()) }
@@ -203,6 +206,14 @@ impl State {
             }
             Some(Fault::Full(from)) if grows && self.operations >= from => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(true),
+        }
+    }
+
+    /// Whether what was written can be made durable now.
+    fn synchronises(&self) -> io::Result<()> {
+        match self.fault {
+            Some(Fault::Sync(from)) if self.operations >= from => Err(io::Error::other("synchronising failed")),
+            _ => Ok(()),
         }
     }
 
@@ -280,6 +291,7 @@ impl Media for Simulated {
         if !state.operation(false)? {
             return Err(gone());
         }
+        state.synchronises()?;
         let state = &mut *state;
         let (now, later) = std::mem::take(&mut state.names).into_iter().partition(|(of, _)| of == directory);
         state.names = later;
@@ -333,6 +345,7 @@ impl MediaFile for SimulatedFile {
         if !state.operation(false)? {
             return Err(gone());
         }
+        state.synchronises()?;
         let state = &mut *state;
         let (now, later) = std::mem::take(&mut state.writes).into_iter().partition(|(of, ..)| *of == self.inode);
         state.writes = later;
@@ -378,6 +391,21 @@ mod tests {
         assert!(file.sync().is_err());
         assert!(media.open("a", false).is_err());
         assert_eq!(media.after_crash(Aftermath::Killed).bytes("a").unwrap(), b"ab34");
+    }
+
+    #[test]
+    fn what_fails_to_be_synchronised_is_lost_with_the_power() {
+        let media = Simulated::new();
+        let file = media.open("a", true).unwrap().unwrap();
+        media.sync_names("").unwrap();
+        media.set_fault(Some(Fault::Sync(2)));
+        file.write_at(0, b"one").unwrap();
+        assert!(file.sync().is_err());
+        assert_eq!(media.bytes("a").unwrap(), b"one");
+        assert_eq!(media.after_crash(Aftermath::PowerCut).bytes("a").unwrap(), b"");
+        media.set_fault(None);
+        file.sync().unwrap();
+        assert_eq!(media.after_crash(Aftermath::PowerCut).bytes("a").unwrap(), b"one");
     }
 
     #[test]

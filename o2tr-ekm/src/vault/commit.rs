@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use otr_core::planted::{Fault, planted};
+
 use super::Vault;
 use super::head::{Head, Live};
 use crate::backend::{Backend, Pending, RawChange, RawTransaction};
@@ -183,6 +185,7 @@ impl<B: Backend> Vault<B> {
     ) -> Result<(u64, Live), StoreError> {
         if let Some(head) = head {
             if let Some((header, live)) = head.usable() {
+                let floor = if planted(Fault::FloorNotRaised) { 0 } else { floor };
                 if !retires_secret {
                     let job = Job::Provision { live: live.slot, live_sequence: live.sequence, floor };
                     group.work.push(Work { cell: header.cell, row, job, erases: Vec::new() });

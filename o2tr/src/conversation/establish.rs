@@ -43,8 +43,8 @@ impl Conversation {
         }
         let last_read = self.last_activity.replace(now);
         self.expiry_noticed = None;
+        // The back-off stays: what waits may be for another session than this one.
         self.timers.rekey_at = None;
-        self.timers.rekeys = 0;
         self.touch_and_retire();
         let trust = self.meet(session, now);
         self.emit(Event::Encrypted(Encrypted {

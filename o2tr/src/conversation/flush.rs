@@ -1,6 +1,7 @@
 //! From the outbox to lines: what may leave now leaves, in order; the rest waits for a reason.
 
 use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, SessionRecord, TextState};
+use otr_core::planted::{Fault, planted};
 use otr_core::wire::{DataFlags, DataMessage, Route, Tlv};
 use otr_core::{Line, Output as CoreOutput, Policy, SessionId, SessionView, Timestamp, decode_data};
 use rand_core::CryptoRng;
@@ -43,6 +44,9 @@ impl Conversation {
             if text.state == TextState::Queued && !waiting.contains(&text.address) && !self.try_send(index, now) {
                 waiting.push(before.1);
             }
+            if planted(Fault::QueuedDropped) && waiting.contains(&before.1) {
+                self.outbox.remove(index);
+            }
             // One that leaves in clear is gone from the list.
             if self.outbox.len() == before.0 {
                 index += 1;
@@ -82,7 +86,7 @@ impl Conversation {
         let Some(kept) = self.send_parcel(view.id, &parcel, now) else { return false };
         let KeptLine { session, ssid, keyids, use_number, auto: _ } = kept;
         if let Some(entry) = self.outbox.get_mut(index) {
-            entry.address = Some(session.fingerprint);
+            entry.address = entry.address.or(Some(session.fingerprint));
             entry.state =
                 TextState::InFlight(InFlight { session, ssid, keyids, use_number, at: now, transmitted: false });
         }
@@ -91,9 +95,9 @@ impl Conversation {
 
     /// Nothing was ever private with this peer, and the user allows it.
     fn may_leave_in_clear(&self, text: &OutboxText) -> bool {
-        text.address.is_none()
+        (text.address.is_none() || planted(Fault::ClearAfterPrivate))
             && !text.private
-            && self.was_private.is_none()
+            && (self.was_private.is_none() || planted(Fault::ClearAfterPrivate))
             && self.peer.current().is_none()
             && !self.quarantined
             && !self.settings.policy.contains(Policy::REQUIRE_ENCRYPTION)
@@ -127,7 +131,9 @@ impl Conversation {
             return Err(Hold::NoSession);
         }
         let views: Vec<_> = self.peer.sessions().collect();
-        let addressed = |view: &&SessionView| text.address.is_none_or(|address| address == view.id.fingerprint);
+        let addressed = |view: &&SessionView| {
+            text.address.is_none_or(|address| address == view.id.fingerprint) || planted(Fault::AnyFingerprint)
+        };
         let last_seen = |view: &&SessionView| view.last_verified.unwrap_or(view.established);
         let Some(view) = views.iter().filter(addressed).max_by_key(last_seen) else {
             let others = views.iter().any(|view| view.encrypted);

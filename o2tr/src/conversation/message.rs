@@ -2,6 +2,7 @@
 
 use o2tr_ekm::record::{InboxItem, InboxKind, MessageText, Provenance, TextItem};
 use o2tr_omd::Evidence;
+use otr_core::planted::{Fault, planted};
 use otr_core::{Message, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -42,6 +43,9 @@ impl Conversation {
         self.touch();
         let provenance = if suspect { Provenance::Unverified } else { Provenance::Retained };
         let said = Capability::find(&message.content.tlvs);
+        if planted(Fault::RetainedEndsSession) {
+            self.peer.forget_session(message.session);
+        }
         if !suspect {
             self.mark_for_acknowledgement(&message, ssid, said.as_ref());
         }
@@ -65,7 +69,7 @@ impl Conversation {
         evidence: &Evidence,
     ) {
         if let Some(wire_id) = said.and_then(|said| said.message_id).map(|id| *id.as_bytes()) {
-            if self.read_ids.contains(&wire_id) {
+            if self.read_ids.contains(&wire_id) && !planted(Fault::ShownTwice) {
                 return self.emit(Event::Rejected(Rejection::Duplicate));
             }
             if self.read_ids.len() >= MAX_READ_IDS {
@@ -158,7 +162,7 @@ fn size_of_item(kind: &InboxKind) -> usize {
 /// An answer that nobody has to answer: marked so, or an empty one as libotr sends it by itself.
 fn is_automatic(message: &Message, said: Option<&Capability>) -> bool {
     match said {
-        Some(said) => said.auto,
+        Some(said) => said.auto && !planted(Fault::AutomaticAnswered),
         None => {
             message.content.text.is_empty()
                 && message.content.tlvs.is_empty()

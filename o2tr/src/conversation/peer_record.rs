@@ -4,6 +4,7 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use o2tr_ekm::record::{PeerCapability, ReadPair, Reading, SessionRecord, TextState};
+use otr_core::planted::{Fault, planted};
 use otr_core::wire::Tlv;
 use otr_core::{Message, SessionId, SessionView, Timestamp};
 
@@ -63,7 +64,7 @@ impl Conversation {
         let old: Vec<_> = record.predecessors.iter().map(|before| before.ssid).collect();
         let proven = said.and_then(|said| said.continuity).is_some_and(|proof| proves(record, &proof));
         for ssid in old {
-            if proven {
+            if proven || planted(Fault::ContinuityNotProven) {
                 self.continue_from(session, ssid, now);
             } else {
                 self.hold_unproven(ssid);

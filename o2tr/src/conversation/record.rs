@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use o2tr_ekm::codec::{self, CodecError};
 use o2tr_ekm::record::{ConversationRecord, RestoredMark, RetainedRecord, TextState};
+use otr_core::planted::{Fault, planted};
 use otr_core::{Identity, Leap, Peer, RestoreError, RetainedPair, Timestamp};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -97,10 +98,11 @@ impl Conversation {
             presence: Presence { online: true, caught_up: false },
             timers: Timers::default(),
             controls: Default::default(),
+            missing: Vec::new(),
         };
         conversation.timers.paused = conversation.waiting() > 0;
         conversation.mark_restored(now, rng);
-        if opening.quarantine {
+        if opening.quarantine && !planted(Fault::QuarantineIgnored) {
             // Ids that were given since may be remembered by the application: they name something else.
             conversation.last_id = conversation.last_id.saturating_add(opening.leap.get());
             // Also if it is in quarantine already: then it may be an older state of that.
@@ -127,6 +129,8 @@ impl Conversation {
         let mut conversation = Self::new(account, settings);
         conversation.generation = generation;
         conversation.quarantined = true;
+        // Ids that were given before may be remembered by the application: they name something else.
+        conversation.last_id = Leap::random(rng).get();
         conversation.emit(Event::Quarantined);
         conversation.touch();
         conversation.finish_turn(now, rng);
@@ -141,7 +145,7 @@ impl Conversation {
             retained: self.retained.iter().map(Retained::record).collect(),
             lines: self.lines.iter().cloned().collect(),
             outbox: self.outbox.iter().cloned().collect(),
-            inbox: self.inbox.iter().cloned().collect(),
+            inbox: self.inbox.iter().filter(|_| !planted(Fault::InboxNotCommitted)).cloned().collect(),
             trust: self.trust.clone(),
             early: self.early.iter().cloned().collect(),
             read_ids: self.read_ids.iter().copied().collect(),

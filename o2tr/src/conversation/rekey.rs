@@ -3,10 +3,12 @@
 
 use core::time::Duration;
 
+use o2tr_ekm::record::OutboxText;
 use o2tr_omd::{Evidence, Verdict};
+use otr_core::planted::{Fault, planted};
 use otr_core::text::{Versions, error_line};
 use otr_core::wire::Route;
-use otr_core::{InstanceTag, Policy, Timestamp, Version};
+use otr_core::{InstanceTag, Policy, SessionId, SessionView, Timestamp, Version};
 use rand_core::CryptoRng;
 
 use super::{Conversation, Event, Hold};
@@ -154,13 +156,16 @@ impl Conversation {
                 Some(Hold::NoSession) => self.is_private() && !finished,
                 Some(Hold::PeerAway | Hold::Trust) | None => false,
             });
-        if !stuck || !self.presence.online {
+        if !stuck {
+            self.timers.rekeys = 0;
+        }
+        if !stuck || !self.presence.online || planted(Fault::NoRekey) {
             self.timers.rekey_at = None;
             return;
         }
         if self.timers.rekey_at.is_none() {
             let own = self.peer.identity().instance();
-            let theirs = self.peer.current().and_then(|id| id.instance);
+            let theirs = self.session_in_need().and_then(|id| id.instance);
             let later = theirs.is_some_and(|theirs| own > theirs);
             let back_off = PAUSE * 2_u32.saturating_pow(self.timers.rekeys.min(8));
             let jitter = PAUSE.mul_f64(f64::from(rng.next_u32()) / f64::from(u32::MAX));
@@ -178,7 +183,7 @@ impl Conversation {
             return;
         }
         self.timers.rekeys = attempt.saturating_add(1);
-        match self.peer.current() {
+        match self.session_in_need() {
             Some(id) if attempt.is_multiple_of(2) => self.commit_to(id, now, rng),
             Some(_) | None => {
                 if let Some(version) = self.preferred_version() {
@@ -187,5 +192,17 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// The session whose key the first text that waits would need; the present one if it is all the same.
+    fn session_in_need(&self) -> Option<SessionId> {
+        if let Some(session) = self.control_in_need() {
+            return Some(session);
+        }
+        let waits = |text: &&OutboxText| self.hold_of(&text.id) == Some(Hold::Threshold);
+        let address = self.outbox.iter().find(waits).and_then(|text| text.address);
+        let last_seen = |view: &SessionView| view.last_verified.unwrap_or(view.established);
+        let addressed = self.peer.sessions().filter(|view| address == Some(view.id.fingerprint));
+        addressed.max_by_key(last_seen).map(|view| view.id).or_else(|| self.peer.current())
     }
 }

@@ -125,6 +125,12 @@ impl Conversation {
         }
     }
 
+    /// The session of the first wish that waits, if it is still here.
+    pub(super) fn control_in_need(&self) -> Option<SessionId> {
+        let session = self.controls.front()?.session;
+        self.session_with(session.fingerprint)
+    }
+
     /// There is no session any more that it could go to. Nothing else shall wait behind it.
     fn give_up_control(&mut self, waiting: &WaitingControl) {
         match waiting.control {

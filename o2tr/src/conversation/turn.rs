@@ -1,5 +1,6 @@
 //! One turn: one input, one mutation, then one commit and what stands behind it.
 
+use otr_core::planted::{Fault, planted};
 use otr_core::{SessionId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -162,6 +163,7 @@ impl Conversation {
 
     pub(super) fn queue_outputs(&mut self) {
         let Turn { dirty, retires, lifts_quarantine, effects, .. } = core::mem::take(&mut self.turn);
+        let before = self.outputs.len();
         if dirty {
             self.queue_commit(retires, lifts_quarantine);
         }
@@ -174,6 +176,12 @@ impl Conversation {
                 },
             };
             self.outputs.push_back(output);
+        }
+        if planted(Fault::EffectBeforeCommit)
+            && dirty
+            && let Some(commit) = self.outputs.remove(before)
+        {
+            self.outputs.push_back(commit);
         }
     }
 }

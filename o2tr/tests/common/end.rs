@@ -1,17 +1,14 @@
 //! One end of a conversation, as the test sees it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use o2tr::conversation::{Conversation, Event, Text};
 use o2tr::settings::Settings;
 use o2tr_ekm::record::ConversationRecord;
-use otr_core::dsa::PrivateKey;
 use otr_core::{Identity, InstanceTag, Peer, PhaseSnapshot, SessionSnapshot};
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
 
-use super::Watch;
+use super::{Watch, key};
 
 /// One end: an account, a conversation with the other end, and its row; or a plain OTR client.
 pub(crate) struct End {
@@ -39,16 +36,6 @@ pub(crate) struct End {
     /// What the process did when it died last was stored before.
     pub(crate) stored: bool,
     pub(crate) sent: u64,
-}
-
-/// Keys are expensive: a few are made once.
-pub(crate) fn key(index: usize) -> PrivateKey {
-    static KEYS: OnceLock<Vec<PrivateKey>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        (0..4).map(|_| PrivateKey::generate(&mut rng)).collect()
-    });
-    keys[index % keys.len()].clone()
 }
 
 impl End {

@@ -2,24 +2,24 @@
 //! checked against the invariants at every step.
 
 mod end;
-pub(crate) mod invariants;
 mod stranger;
 mod trace;
-mod watch;
 
 use std::sync::Arc;
 
-use o2tr::conversation::{Conversation, Event, Opening, Output};
+use o2tr::conversation::{Conversation, Opening, Output};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
 use otr_core::{Leap, Output as CoreOutput, Peer, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-pub(crate) use end::{End, key};
+pub(crate) use end::End;
+pub(crate) use simulate::invariants;
+pub(crate) use simulate::keys::key;
+pub(crate) use simulate::watch::Watch;
 pub(crate) use stranger::Stranger;
 use trace::{describe, name_of, trace};
-pub(crate) use watch::Watch;
 
 /// A moment long after 1970.
 pub(crate) const START: u64 = 1_700_000_000;
@@ -133,12 +133,14 @@ impl Pair {
                     other.incoming.push_back(line.line.clone());
                 }
                 Output::Event(event) => {
-                    let committed = other.legacy.is_none().then_some(&other.watch.committed);
+                    let committed = |text: &str| other.watch.committed.contains(text);
+                    let committed: Option<&dyn Fn(&str) -> bool> =
+                        if other.legacy.is_none() { Some(&committed) } else { None };
                     end.watch.event(event, committed).unwrap();
-                    if id_of(event).is_none_or(|id| !end.shown.contains(&id)) {
+                    if event.id().is_none_or(|id| !end.shown.contains(&id)) {
                         end.events.push(event.clone());
                     }
-                    end.shown.extend(id_of(event));
+                    end.shown.extend(event.id());
                 }
             }
             if self.dies(side) {
@@ -149,7 +151,7 @@ impl Pair {
                 Output::Commit(_) => end.conversation.commit_done(),
                 Output::Transmit(line) => end.conversation.transmitted(line.id),
                 Output::Event(event) if end.acknowledges => {
-                    id_of(&event).into_iter().for_each(|id| end.conversation.acknowledge(id));
+                    event.id().into_iter().for_each(|id| end.conversation.acknowledge(id));
                 }
                 Output::Event(_) => {}
             }
@@ -186,9 +188,8 @@ impl Pair {
         self.fuse = None;
         trace(|| format!("{side} dies"));
         self.ends[side].stored = self.ends[side].commits > 0;
-        self.ends[side].watch.cause = 0;
         // Events that only told what became of a text are lost with the process.
-        self.ends[side].watch.strict = false;
+        self.ends[side].watch.died();
         self.restart(side);
         true
     }
@@ -373,7 +374,7 @@ impl Pair {
     /// The store of one end is set back to an older row, and notices.
     pub(crate) fn set_back(&mut self, side: usize, row: Vec<u8>) {
         let end = &mut self.ends[side];
-        end.watch.set_back(&row);
+        end.watch.set_back(o2tr_ekm::codec::decode(&row).unwrap());
         let generation = end.row.as_ref().map_or(0, |(generation, _)| *generation);
         end.row = Some((generation, row));
         self.reopen(side, true);
@@ -388,15 +389,4 @@ pub(crate) fn late() -> Evidence {
 /// The threshold and nothing else changed.
 pub(crate) fn k(threshold: u32) -> Settings {
     Settings { threshold: Some(threshold), ..Settings::default() }
-}
-
-fn id_of(event: &Event) -> Option<u64> {
-    match event {
-        Event::Text(text) => Some(text.id),
-        Event::Finished { id, .. }
-        | Event::NewFingerprint { id, .. }
-        | Event::SmpResult { id, .. }
-        | Event::ExtraKey { id, .. } => Some(*id),
-        _ => None,
-    }
 }

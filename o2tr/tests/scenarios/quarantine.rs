@@ -175,7 +175,7 @@ fn s05_a_replayed_reveal_over_a_restored_ake_repeats_no_counter() {
     let first = pair.intercept(1);
     // Nobody notices that the store was set back.
     let generation = pair.ends[0].row.clone().unwrap().0;
-    pair.ends[0].watch.set_back(&before.1);
+    pair.ends[0].watch.set_back(o2tr_ekm::codec::decode(&before.1).unwrap());
     pair.ends[0].row = Some((generation, before.1.clone()));
     pair.restart(0);
     pair.intercept(1);
@@ -213,6 +213,26 @@ fn ids_that_were_given_after_the_copy_are_not_given_again() {
     distinct.sort_unstable();
     distinct.dedup();
     assert_eq!(distinct.len(), shown.len());
+}
+
+#[test]
+fn ids_after_a_lost_row_are_not_those_that_were_given_before() {
+    let mut pair = Pair::new(Settings::default()).talking();
+    let before = pair.ends[1].shown.clone();
+    let generation = pair.ends[1].conversation.view().generation;
+    let end = &mut pair.ends[1];
+    end.watch.set_back(Default::default());
+    end.row = Some((generation, Vec::new()));
+    end.shown.clear();
+    let (identity, settings) = (Arc::clone(&end.identity), end.settings.clone());
+    end.conversation = Conversation::lost(identity, settings, generation, pair.now, &mut pair.rng);
+    pair.settle();
+    pair.start(1);
+    pair.send(0, "in a new session");
+    pair.settle();
+    let after = &pair.ends[1].shown;
+    assert!(!after.is_empty());
+    assert!(after.iter().all(|id| *id > before.iter().max().copied().unwrap_or(0) + 1000), "{before:?} {after:?}");
 }
 
 #[test]

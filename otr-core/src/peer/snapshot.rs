@@ -11,6 +11,7 @@ use super::{Held, Identity, MAX_HELD_TEXTS, Offer, Peer, Settings};
 use crate::ake::{Exchange, ExchangeSnapshot};
 use crate::fragment::{Assembler, AssemblerSnapshot};
 use crate::limits::{MAX_INSTANCES, MAX_SESSIONS};
+use crate::planted::{Fault, planted};
 use crate::ratchet::{KeyRing, Leap, Origin, RestoreError, RingSnapshot, SessionId};
 use crate::secret::SecretVec;
 use crate::smp::{Smp, SmpState};
@@ -197,7 +198,7 @@ impl Peer {
         if sessions.len() > MAX_SESSIONS || contacts.len() > MAX_INSTANCES || held.len() > MAX_HELD_TEXTS {
             return Err(RestoreError("list lengths"));
         }
-        let leap = leap.map_or(0, Leap::get);
+        let leap = leap.filter(|_| !planted(Fault::NoLeap)).map_or(0, Leap::get);
         Ok(Self {
             identity,
             settings,

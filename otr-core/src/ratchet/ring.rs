@@ -15,6 +15,7 @@ use crate::SecretBytes;
 use crate::dh::{DhKeyPair, SharedSecret};
 use crate::group::GroupElement;
 use crate::limits::MAX_PENDING_MAC_KEYS;
+use crate::planted::{Fault, planted};
 use crate::wire::{Content, DataMessage};
 
 /// The place of the pair that sends: our previous key, the peer's newest.
@@ -225,7 +226,8 @@ impl KeyRing {
     fn check(&self, message: &DataMessage<'_>, policy: ReceivePolicy) -> Result<(Place, &DataKeys), Refused> {
         let place = self.place(message).ok_or(Refused::KeyidsOut)?;
         let keys = self.keys(place).ok_or(Refused::KeyidsOut)?;
-        if !keys.receiving.mac.verifies(message.authenticated, &message.authenticator) {
+        let authentic = keys.receiving.mac.verifies(message.authenticated, &message.authenticator);
+        if !authentic && !planted(Fault::MacSkipped) {
             return Err(Refused::BadMac);
         }
         match self.pair(place).accepted.judge(message.counter, &message.authenticator, policy) {
@@ -331,7 +333,12 @@ impl KeyRing {
             let accepted = core::mem::take(&mut self.pair_mut(place).accepted);
             match policy {
                 ReceivePolicy::Strict => self.reveal_later([keys.receiving.mac.reveal()]),
-                ReceivePolicy::Window => retired.push(RetainedPair::new(*origin, keyids, &keys, accepted)),
+                ReceivePolicy::Window => {
+                    if planted(Fault::RevealedTooEarly) && used {
+                        self.reveal_later([keys.receiving.mac.clone().reveal()]);
+                    }
+                    retired.push(RetainedPair::new(*origin, keyids, &keys, accepted));
+                }
             }
         }
         retired

@@ -12,6 +12,7 @@ use crate::SecretBytes;
 use crate::dh::DhKeyPair;
 use crate::group::{DH_SECRET_LEN, GroupElement};
 use crate::limits::MAX_PENDING_MAC_KEYS;
+use crate::planted::{Fault, planted};
 
 /// The complete state of a [session](crate::SessionSnapshot)'s ratchet: about 532 bytes, plus own public
 /// values and derived keys that would cost an exponentiation each, plus MAC keys that wait.
@@ -137,8 +138,8 @@ impl KeyRing {
             their_newest: *their_newest.public(),
             their_previous: their_previous.as_ref().map(|key| *key.public()),
             pairs: pairs.each_ref().map(|row| row.each_ref().map(PairSnapshot::of)),
-            counter: *counter,
-            uses: *uses,
+            counter: counter.saturating_sub(planted(Fault::CounterNotCommitted).into()),
+            uses: uses.saturating_sub(planted(Fault::CounterNotCommitted).into()),
             head_start: *head_start,
             epochs: epochs.clone(),
             reveal: reveal.iter().cloned().collect(),

@@ -14,10 +14,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("transport-xmpp", &["o2tr", "o2tr-omd"]),
     ("o2tr-cli", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem", "transport-xmpp"]),
     ("xtask", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem", "transport-xmpp"]),
+    ("simulate", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem"]),
 ];
 
-/// What tests, benches and examples of any crate may use besides: the harness and the server in memory.
-const FOR_TESTS: &[&str] = &["xtask", "transport-mem"];
+/// What tests, benches and examples of any crate may use besides: the harness, the server in memory, the checker of invariants.
+const FOR_TESTS: &[&str] = &["xtask", "transport-mem", "simulate"];
 
 /// Crates in which time and randomness are arguments, and what they can therefore not need.
 const SANS_IO: &[&str] = &["otr-core", "o2tr-omd"];

@@ -12,106 +12,186 @@ use otr_core::dsa::Fingerprint;
 use otr_core::text::{self, Line};
 
 /// What a check says: nothing, or what is wrong.
-pub(crate) type Check = Result<(), String>;
+pub type Check = Result<(), Violation>;
+
+/// An invariant does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invariant {invariant}: {what}")]
+pub struct Violation {
+    /// Its number in the list of the crate's documentation.
+    pub invariant: u8,
+    /// What was seen.
+    pub what: String,
+}
+
+impl Violation {
+    /// A violation of the invariant with this number.
+    #[must_use]
+    pub fn new(invariant: u8, what: impl Into<String>) -> Self {
+        Self { invariant, what: what.into() }
+    }
+}
 
 /// A pair of D-H keys, ours first: it names a sending key.
-pub(crate) type KeyPair = (Vec<u8>, Vec<u8>);
+pub type KeyPair = (Vec<u8>, Vec<u8>);
 
 /// One use of a sending key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Use {
-    pub(crate) counter: u64,
-    pub(crate) encrypted: Vec<u8>,
+pub struct Use {
+    /// The counter.
+    pub counter: u64,
+    /// What was encrypted under it.
+    pub encrypted: Vec<u8>,
 }
 
 /// Where a text of the user is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whereabouts {
+pub enum Whereabouts {
+    /// It waits.
     Queued,
+    /// It has left.
     InFlight,
+    /// The peer has read it.
     Acknowledged,
+    /// Nobody knows.
     Unconfirmed,
+    /// The user has withdrawn it.
     Cancelled,
     /// It left in clear, or to a plain OTR client that has gone on since: no more is known of it.
     Left,
 }
 
-fn ensure(holds: bool, why: impl FnOnce() -> String) -> Check {
-    if holds { Ok(()) } else { Err(why()) }
+/// `Ok` if it holds.
+///
+/// # Errors
+/// The violation.
+pub fn ensure(invariant: u8, holds: bool, why: impl FnOnce() -> String) -> Check {
+    if holds { Ok(()) } else { Err(Violation::new(invariant, why())) }
 }
 
 /// 1: no (AES key, counter) with two plaintexts.
-pub(crate) fn a_counter_encrypts_once(before: &[Use], new: &Use) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn a_counter_encrypts_once(before: &[Use], new: &Use) -> Check {
     let other = before.iter().any(|used| used.counter == new.counter && used.encrypted != new.encrypted);
-    ensure(!other, || format!("counter {} encrypts twice", new.counter))
+    ensure(1, !other, || format!("counter {} encrypts twice", new.counter))
 }
 
 /// 2: at most k different ciphertexts under a sending key.
-pub(crate) fn a_key_encrypts_at_most_k(uses: &[Use], k: Option<u32>) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn a_key_encrypts_at_most_k(uses: &[Use], k: Option<u32>) -> Check {
     let different: HashSet<_> = uses.iter().map(|used| (used.counter, &used.encrypted)).collect();
-    ensure(k.is_none_or(|k| different.len() <= k as usize), || format!("{} ciphertexts under one key", different.len()))
+    ensure(2, k.is_none_or(|k| different.len() <= k as usize), || {
+        format!("{} ciphertexts under one key", different.len())
+    })
 }
 
 /// 3: every line that leaves stands in a durable commit.
-pub(crate) fn a_line_is_durable_before_it_leaves(durable: &HashSet<Vec<u8>>, line: &[u8]) -> Check {
-    ensure(durable.contains(line), || format!("not stored: {}", String::from_utf8_lossy(line)))
+///
+/// # Errors
+/// It does not hold.
+pub fn a_line_is_durable_before_it_leaves(durable: &HashSet<Vec<u8>>, line: &[u8]) -> Check {
+    ensure(3, durable.contains(line), || format!("not stored: {}", String::from_utf8_lossy(line)))
 }
 
 /// 4: the counters of a key rise, identical repetitions excepted.
-pub(crate) fn counters_rise(before: &[Use], new: &Use) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn counters_rise(before: &[Use], new: &Use) -> Check {
     let highest = before.iter().map(|used| used.counter).max().unwrap_or(0);
-    ensure(new.counter > highest || before.contains(new), || format!("counter {} after {highest}", new.counter))
+    ensure(4, new.counter > highest || before.contains(new), || format!("counter {} after {highest}", new.counter))
 }
 
 /// 5: a MAC key that was revealed is accepted by no state that a reload can reach.
-pub(crate) fn nothing_revealed_is_accepted(revealed: &HashSet<[u8; 20]>, accepted: &[[u8; 20]]) -> Check {
-    ensure(!accepted.iter().any(|key| revealed.contains(key)), || "a revealed MAC key is accepted".to_owned())
+///
+/// # Errors
+/// It does not hold.
+pub fn nothing_revealed_is_accepted(revealed: &HashSet<[u8; 20]>, accepted: &[[u8; 20]]) -> Check {
+    ensure(5, !accepted.iter().any(|key| revealed.contains(key)), || "a revealed MAC key is accepted".to_owned())
 }
 
 /// 6: the private half of every announced key is durable.
-pub(crate) fn an_announced_key_is_durable(durable: &HashSet<Vec<u8>>, next_dh: &[u8]) -> Check {
-    ensure(durable.contains(next_dh), || "the private half of next_dh is not stored".to_owned())
+///
+/// # Errors
+/// It does not hold.
+pub fn an_announced_key_is_durable(durable: &HashSet<Vec<u8>>, next_dh: &[u8]) -> Check {
+    ensure(6, durable.contains(next_dh), || "the private half of next_dh is not stored".to_owned())
 }
 
 /// 7: no clear text, and no offer, after a private conversation, but by the user's command.
-pub(crate) fn nothing_private_leaves_in_clear(line: &[u8], private: bool, commanded: bool) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn nothing_private_leaves_in_clear(line: &[u8], private: bool, commanded: bool) -> Check {
     let clear = match text::classify(line) {
         Line::Plain | Line::Tagged { .. } | Line::Query { .. } => true,
         Line::Encoded(_) | Line::Error { .. } | Line::Fragment(_) | Line::VersionOne | Line::Unknown { .. } => false,
     };
-    ensure(!(clear && private) || commanded, || format!("in clear: {}", String::from_utf8_lossy(line)))
+    ensure(7, !(clear && private) || commanded, || format!("in clear: {}", String::from_utf8_lossy(line)))
 }
 
 /// 8: each text is in exactly one place.
-pub(crate) fn a_text_has_one_place(id: &str, places: &[Whereabouts]) -> Check {
-    ensure(places.len() == 1, || format!("the text {id} is in {places:?}"))
+///
+/// # Errors
+/// It does not hold.
+pub fn a_text_has_one_place(id: &str, places: &[Whereabouts]) -> Check {
+    ensure(8, places.len() == 1, || format!("the text {id} is in {places:?}"))
 }
 
 /// 9: each inbox id is handed over, and shown once with one content.
-pub(crate) fn an_inbox_id_names_one_thing(shown: &mut HashMap<u64, String>, id: u64, content: &str) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn an_inbox_id_names_one_thing(shown: &mut HashMap<u64, String>, id: u64, content: &str) -> Check {
     let known = shown.entry(id).or_insert_with(|| content.to_owned());
-    ensure(known == content, || format!("the id {id} names two things"))
+    ensure(9, known == content, || format!("the id {id} names two things"))
 }
 
 /// 9, too: what is in the inbox was handed over.
-pub(crate) fn the_inbox_was_handed_over(shown: &HashMap<u64, String>, inbox: &[u64]) -> Check {
-    ensure(inbox.iter().all(|id| shown.contains_key(id)), || format!("of {inbox:?} not all were handed over"))
+///
+/// # Errors
+/// It does not hold.
+pub fn the_inbox_was_handed_over(shown: &HashMap<u64, String>, inbox: &[u64]) -> Check {
+    ensure(9, inbox.iter().all(|id| shown.contains_key(id)), || format!("of {inbox:?} not all were handed over"))
+}
+
+/// 9, too: no text comes under two ids.
+///
+/// # Errors
+/// It does not hold.
+pub fn a_text_is_shown_once(first: u64, id: u64, content: &str) -> Check {
+    ensure(9, first == id, || format!("shown twice, as {first} and {id}: {content}"))
 }
 
 /// 10: `acknowledged` implies that the peer has committed the text.
-pub(crate) fn acknowledged_was_committed(committed: &HashSet<String>, text: &str) -> Check {
-    ensure(committed.contains(text), || format!("acknowledged, but never committed by the peer: {text}"))
+///
+/// # Errors
+/// It does not hold.
+pub fn acknowledged_was_committed(committed: bool, text: &str) -> Check {
+    ensure(10, committed, || format!("acknowledged, but never committed by the peer: {text}"))
 }
 
 /// 11: unauthenticated input leaves the protocol state as it was.
-pub(crate) fn unauthenticated_input_changes_nothing(before: &ConversationRecord, after: &ConversationRecord) -> Check {
-    ensure(protocol_state(before) == protocol_state(after), || "unauthenticated input has changed the state".to_owned())
+///
+/// # Errors
+/// It does not hold.
+pub fn unauthenticated_input_changes_nothing(before: &ConversationRecord, after: &ConversationRecord) -> Check {
+    ensure(11, protocol_state(before) == protocol_state(after), || {
+        "unauthenticated input has changed the state".to_owned()
+    })
 }
 
 /// 12: a text goes only to the key that it is addressed to.
-pub(crate) fn a_text_goes_to_its_address(text: &OutboxText) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn a_text_goes_to_its_address(text: &OutboxText) -> Check {
     match text.state {
-        TextState::InFlight(flight) => ensure(text.address == Some(flight.session.fingerprint), || {
+        TextState::InFlight(flight) => ensure(12, text.address == Some(flight.session.fingerprint), || {
             format!("the text {} went to {:?}", text.id, flight.session.fingerprint)
         }),
         TextState::Queued | TextState::HeldForTrust => Ok(()),
@@ -119,7 +199,10 @@ pub(crate) fn a_text_goes_to_its_address(text: &OutboxText) -> Check {
 }
 
 /// 13: what one key says changes no session of another.
-pub(crate) fn another_key_changes_no_record(
+///
+/// # Errors
+/// It does not hold.
+pub fn another_key_changes_no_record(
     before: &ConversationRecord,
     after: &ConversationRecord,
     actor: Fingerprint,
@@ -128,48 +211,82 @@ pub(crate) fn another_key_changes_no_record(
         rings(record).into_iter().filter(|(id, _)| id.fingerprint != actor).map(|(_, ring)| ring).collect()
     };
     let after = others(after);
-    ensure(others(before).iter().all(|ring| after.contains(ring)), || "another key has changed a session".to_owned())
+    ensure(13, others(before).iter().all(|ring| after.contains(ring)), || {
+        "another key has changed a session".to_owned()
+    })
 }
 
 /// 14: a message of a retained pair changes no session. What the turn has sent besides does not count.
-pub(crate) fn a_retained_pair_changes_no_session(before: &ConversationRecord, after: &ConversationRecord) -> Check {
+///
+/// # Errors
+/// It does not hold.
+pub fn a_retained_pair_changes_no_session(before: &ConversationRecord, after: &ConversationRecord) -> Check {
     let keys = |record: &ConversationRecord| -> Vec<String> {
         let cut = |ring: String| ring.split(SENDING).next().unwrap_or_default().to_owned();
         rings(record).into_iter().map(|(_, ring)| cut(ring)).collect()
     };
-    ensure(keys(before) == keys(after), || "a retained pair has changed a session".to_owned())
+    ensure(14, keys(before) == keys(after), || "a retained pair has changed a session".to_owned())
 }
 
 /// 16: at most one automatic message for each message read; none in answer to an answer. `depth`: 0 for what no
 /// automatic message has caused.
-pub(crate) fn automatic_messages_do_not_multiply(read: usize, automatic: usize, depth: usize) -> Check {
-    ensure(automatic <= read, || format!("{automatic} automatic messages for {read} read"))?;
-    ensure(depth <= 2, || format!("automatic messages answer each other, {depth} deep"))
+///
+/// # Errors
+/// It does not hold.
+pub fn automatic_messages_do_not_multiply(read: usize, automatic: usize, depth: usize) -> Check {
+    ensure(16, automatic <= read, || format!("{automatic} automatic messages for {read} read"))?;
+    ensure(16, depth <= 2, || format!("automatic messages answer each other, {depth} deep"))
+}
+
+/// 17: what the application is handed, and what the transport may forget, is durable.
+///
+/// # Errors
+/// It does not hold.
+pub fn what_is_handed_over_is_durable(durable: bool, id: u64) -> Check {
+    ensure(17, durable, || format!("the item {id} is handed over and not stored"))
 }
 
 /// 19: in quarantine no data message leaves, and there is no session whose keys could advance.
-pub(crate) fn quarantine_is_silent(row: &ConversationRecord, data_message: bool) -> Check {
-    ensure(!row.quarantined || !data_message, || "a data message leaves in quarantine".to_owned())?;
-    ensure(!row.quarantined || row.peer.sessions.is_empty(), || "a session lives in quarantine".to_owned())
+///
+/// # Errors
+/// It does not hold.
+pub fn quarantine_is_silent(row: &ConversationRecord, data_message: bool) -> Check {
+    ensure(19, !row.quarantined || !data_message, || "a data message leaves in quarantine".to_owned())?;
+    ensure(19, !row.quarantined || row.peer.sessions.is_empty(), || "a session lives in quarantine".to_owned())
+}
+
+/// 19, too: while the store has doubts about a row, no data message leaves, whatever the row says of itself.
+///
+/// # Errors
+/// It does not hold.
+pub fn doubt_is_silent(doubted: bool, line: &[u8]) -> Check {
+    let data = doubted && otr_core::decode_data(line).is_some();
+    ensure(19, !data, || "a data message leaves although the store has doubts".to_owned())
 }
 
 /// 20: the generation rises by one.
-pub(crate) fn the_generation_rises(stored: u64, expected: u64) -> Check {
-    ensure(stored == expected, || format!("the row has generation {stored}, the commit expects {expected}"))
+///
+/// # Errors
+/// It does not hold.
+pub fn the_generation_rises(stored: u64, expected: u64) -> Check {
+    ensure(20, stored == expected, || format!("the row has generation {stored}, the commit expects {expected}"))
 }
 
 /// 20, too: all caps hold.
-pub(crate) fn caps_hold(row: &ConversationRecord) -> Check {
-    ensure(row.outbox.len() <= MAX_OUTBOX, || format!("{} texts", row.outbox.len()))?;
-    ensure(row.early.len() <= MAX_EARLY, || format!("{} early messages", row.early.len()))?;
-    ensure(row.read_ids.len() <= MAX_READ_IDS, || format!("{} ids", row.read_ids.len()))?;
+///
+/// # Errors
+/// It does not hold.
+pub fn caps_hold(row: &ConversationRecord) -> Check {
+    ensure(20, row.outbox.len() <= MAX_OUTBOX, || format!("{} texts", row.outbox.len()))?;
+    ensure(20, row.early.len() <= MAX_EARLY, || format!("{} early messages", row.early.len()))?;
+    ensure(20, row.read_ids.len() <= MAX_READ_IDS, || format!("{} ids", row.read_ids.len()))?;
     let mut retained: HashMap<SessionId, usize> = HashMap::new();
     row.retained.iter().for_each(|record| *retained.entry(record.pair.origin.session).or_default() += 1);
     let most = retained.values().max().copied().unwrap_or(0);
-    ensure(most <= MAX_RETAINED, || format!("{most} retained pairs of a session"))?;
+    ensure(20, most <= MAX_RETAINED, || format!("{most} retained pairs of a session"))?;
     let kept = row.lines.iter().filter(|line| line.transmitted).count();
-    ensure(kept <= 64 + MAX_OUTBOX, || format!("{kept} kept lines"))?;
-    ensure(row.sessions.len() <= otr_core::limits::MAX_SESSIONS, || format!("{} records", row.sessions.len()))
+    ensure(20, kept <= 64 + MAX_OUTBOX, || format!("{kept} kept lines"))?;
+    ensure(20, row.sessions.len() <= otr_core::limits::MAX_SESSIONS, || format!("{} records", row.sessions.len()))
 }
 
 /// Before the part of a ring that sending changes.
@@ -224,6 +341,7 @@ fn protocol_state(record: &ConversationRecord) -> String {
     )
 }
 
+#[cfg(test)]
 mod tests {
     use o2tr_ekm::record::{InFlight, MessageText, RetainedRecord};
     use otr_core::{
@@ -238,7 +356,7 @@ mod tests {
     }
 
     fn session(key: usize) -> SessionId {
-        let fingerprint = super::super::key(key).public_key().fingerprint();
+        let fingerprint = crate::keys::key(key).public_key().fingerprint();
         SessionId { version: Version::V3, instance: InstanceTag::new(0x100), fingerprint }
     }
 
@@ -308,9 +426,10 @@ mod tests {
         assert!(an_inbox_id_names_one_thing(&mut shown, 1, "b").is_err());
         assert!(the_inbox_was_handed_over(&shown, &[1, 2]).is_err());
         assert!(the_inbox_was_handed_over(&shown, &[1]).is_ok());
-        let committed = HashSet::from(["a".to_owned()]);
-        assert!(acknowledged_was_committed(&committed, "b").is_err());
-        assert!(acknowledged_was_committed(&committed, "a").is_ok());
+        assert!(a_text_is_shown_once(1, 2, "a").is_err());
+        assert!(a_text_is_shown_once(1, 1, "a").is_ok());
+        assert!(acknowledged_was_committed(false, "b").is_err());
+        assert!(acknowledged_was_committed(true, "a").is_ok());
     }
 
     #[test]
@@ -357,10 +476,17 @@ mod tests {
     }
 
     #[test]
+    fn seventeen_bites() {
+        assert!(what_is_handed_over_is_durable(false, 1).is_err());
+        assert!(what_is_handed_over_is_durable(true, 1).is_ok());
+    }
+
+    #[test]
     fn nineteen_bites() {
         let mut row = ConversationRecord { quarantined: true, ..ConversationRecord::default() };
         assert!(quarantine_is_silent(&row, true).is_err());
         assert!(quarantine_is_silent(&row, false).is_ok());
+        assert!(doubt_is_silent(true, b"hello").is_ok());
         row.peer.sessions = with_session(0, 1).peer.sessions;
         assert!(quarantine_is_silent(&row, false).is_err());
     }
