@@ -75,7 +75,7 @@ fn settle(ends: &mut [Peer; 2], retained: &mut Vec<RetainedPair>, now: Timestamp
             while let Some(output) = end.poll_output() {
                 match output {
                     Output::Send(line) => lines.push((1 - side, line.bytes)),
-                    Output::Retired(pair) if side == 0 => retained.push(pair),
+                    Output::Retired(pair) if side == 0 => retained.push(*pair),
                     Output::Retired(_) | Output::Event(_) => {}
                 }
             }
