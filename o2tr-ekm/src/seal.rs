@@ -107,12 +107,11 @@ pub(crate) fn seal_row(
 ) -> Result<Vec<u8>, BackendError> {
     let head = header.to_bytes();
     let content = name.written_len() + 4 + record.len();
-    let mut plain = Zeroizing::new(Vec::with_capacity(bucket(content)));
-    name.write_to(&mut plain);
-    plain.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
-    plain.extend_from_slice(record);
-    plain.resize(bucket(content), 0);
-    seal(key, &head, &place.associated(&head), plain)
+    seal_with(key, &head, &place.associated(&head), bucket(content), |plain| {
+        name.write_to(plain);
+        plain.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
+        plain.extend_from_slice(record);
+    })
 }
 
 /// Opens a row that [`seal_row`] made at this very place.
@@ -138,11 +137,10 @@ pub(crate) fn seal_sub(
     let mut head = SUB_MAGIC.to_vec();
     head.push(VERSION);
     let content = 4 + text.len();
-    let mut plain = Zeroizing::new(Vec::with_capacity(bucket(content)));
-    plain.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-    plain.extend_from_slice(text);
-    plain.resize(bucket(content), 0);
-    seal(key, &head, &sub_associated(&head, store, row, sub), plain)
+    seal_with(key, &head, &sub_associated(&head, store, row, sub), bucket(content), |plain| {
+        plain.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        plain.extend_from_slice(text);
+    })
 }
 
 /// Opens a sub-row that [`seal_sub`] made.
@@ -160,23 +158,41 @@ pub(crate) fn open_sub(
     Ok(Zeroizing::new(rest.get(..len).ok_or(UnsealReason::Damaged)?.to_vec()))
 }
 
-/// Encrypts in place and returns `head | nonce | ciphertext | tag`. Also used for the cells' own bindings.
+/// `head | nonce | ciphertext | tag` of a plaintext. Also used for the cells' own bindings.
 pub(crate) fn seal(
     key: &SecretBytes<32>,
     head: &[u8],
     associated: &[u8],
-    mut plain: Zeroizing<Vec<u8>>,
+    plain: &[u8],
+) -> Result<Vec<u8>, BackendError> {
+    seal_with(key, head, associated, plain.len(), |out| out.extend_from_slice(plain))
+}
+
+/// As [`seal`], of `len` bytes that `write` appends, or fewer and zeros: they are written where the ciphertext will
+/// stand, so that no copy in clear is left to wipe.
+fn seal_with(
+    key: &SecretBytes<32>,
+    head: &[u8],
+    associated: &[u8],
+    len: usize,
+    write: impl FnOnce(&mut Vec<u8>),
 ) -> Result<Vec<u8>, BackendError> {
     let nonce: [u8; NONCE_LEN] = random::bytes()?;
-    // The only failure is a message beyond 256 GiB.
-    let tag = cipher(key)
-        .encrypt_inout_detached(&XNonce::from(nonce), associated, plain.as_mut_slice().into())
-        .map_err(|_| BackendError::Damaged { what: "a plaintext too long to seal" })?;
-    let mut sealed = Vec::with_capacity(head.len() + NONCE_LEN + plain.len() + TAG_LEN);
+    // It never grows: a growing `Vec` leaves unwiped copies behind.
+    let mut sealed = Vec::with_capacity(head.len() + NONCE_LEN + len + TAG_LEN);
     sealed.extend_from_slice(head);
     sealed.extend_from_slice(&nonce);
-    sealed.extend_from_slice(&plain);
-    sealed.extend_from_slice(&tag);
+    write(&mut sealed);
+    sealed.resize(head.len() + NONCE_LEN + len, 0);
+    let (_, plain) = sealed.split_at_mut(head.len() + NONCE_LEN);
+    match cipher(key).encrypt_inout_detached(&XNonce::from(nonce), associated, plain.into()) {
+        Ok(tag) => sealed.extend_from_slice(&tag),
+        // The only failure is a message beyond 256 GiB.
+        Err(_) => {
+            otr_core::wipe(&mut sealed);
+            return Err(BackendError::Damaged { what: "a plaintext too long to seal" });
+        }
+    }
     Ok(sealed)
 }
 

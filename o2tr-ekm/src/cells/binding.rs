@@ -87,7 +87,7 @@ fn seal_note<T: Record>(
     side: &[u8],
 ) -> Result<Vec<u8>, BackendError> {
     let plain = codec::encode(note).map_err(|_| BackendError::Damaged { what: "a binding" })?;
-    seal::seal(key, &[], &[store, side].concat(), plain)
+    seal::seal(key, &[], &[store, side].concat(), &plain)
 }
 
 fn open_note<T: Record>(bytes: &[u8], key: &SecretBytes<32>, store: &[u8; 16], side: &[u8]) -> Option<T> {

@@ -10,7 +10,6 @@
 use core::fmt;
 
 use otr_core::SecretBytes;
-use zeroize::Zeroizing;
 
 use super::layout::SLOT_LEN;
 use crate::error::BackendError;
@@ -70,7 +69,7 @@ impl Slot {
         clear.extend_from_slice(&self.sequence.to_be_bytes());
         clear.extend_from_slice(&self.floor.to_be_bytes());
         let associated = place.associated(&clear);
-        let sealed = seal::seal(wrapping, &clear, &associated, Zeroizing::new(self.key.expose().to_vec()))?;
+        let sealed = seal::seal(wrapping, &clear, &associated, self.key.expose())?;
         let mut bytes = [0; SLOT_LEN];
         bytes.iter_mut().zip(sealed).for_each(|(to, from)| *to = from);
         Ok(bytes)

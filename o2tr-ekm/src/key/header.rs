@@ -10,7 +10,6 @@
 
 use otr_core::SecretBytes;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::{KdfCost, Kind, Unlock, derive_kek};
 use crate::error::{BackendError, OpenError};
@@ -49,7 +48,7 @@ impl KeyHeader {
         let salt = random::bytes()?;
         let kek = derive_kek(unlock, cost, &salt, create)?;
         let mut header = Self { store, kind: unlock.kind(), cost, salt, wrapped: [0; WRAPPED_LEN] };
-        let sealed = seal::seal(&kek, &[], &header.clear(), Zeroizing::new(master.expose().to_vec()))?;
+        let sealed = seal::seal(&kek, &[], &header.clear(), master.expose())?;
         header.wrapped = sealed.try_into().map_err(|_| BackendError::Damaged { what: "the wrapped master key" })?;
         Ok(header)
     }
@@ -135,7 +134,7 @@ mod tests {
     use super::*;
 
     fn passphrase(text: &str) -> Unlock {
-        Unlock::Passphrase(Zeroizing::new(text.to_owned()), KdfCost::for_tests())
+        Unlock::Passphrase(zeroize::Zeroizing::new(text.to_owned()), KdfCost::for_tests())
     }
 
     #[test]

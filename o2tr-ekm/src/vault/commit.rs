@@ -81,12 +81,14 @@ impl<B: Backend> Vault<B> {
             }
         }
         // From here on only the medium can fail, and then nothing of the group is carried out.
-        for Examined { row, head, change } in examined {
+        for Examined { row, head, mut change } in examined {
             group.rows.insert(row);
             match change.record {
                 Some(_) => self.plan_put(group, row, head, &change)?,
                 None => self.plan_removal(group, row, head)?,
             }
+            // Sooner and in one sweep, instead of byte by byte when it is dropped.
+            change.record.iter_mut().for_each(|record| otr_core::wipe(record));
         }
         Ok(())
     }

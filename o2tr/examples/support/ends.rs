@@ -47,6 +47,9 @@ pub(crate) struct Ours {
     vault: Vault<Memory>,
     name: RowName,
     commits: usize,
+    /// Lines that have left and texts that were taken: as in the client, that is stored with what comes next.
+    transmitted: Vec<u64>,
+    taken: Vec<u64>,
 }
 
 impl Ours {
@@ -56,7 +59,16 @@ impl Ours {
         let options = Options { flush: Flush::Manually, ..Options::default() };
         let unlock = Unlock::Key(SecretBytes::new([7; 32]));
         let vault = open_in_memory(&Simulated::new(), &unlock, &options).unwrap().vault;
-        Self { identity, settings, conversation, vault, name: RowName::conversation(b"me", b"you"), commits: 0 }
+        Self {
+            identity,
+            settings,
+            conversation,
+            vault,
+            name: RowName::conversation(b"me", b"you"),
+            commits: 0,
+            transmitted: Vec::new(),
+            taken: Vec::new(),
+        }
     }
 
     fn commit(&mut self, commit: Commit) {
@@ -68,8 +80,15 @@ impl Ours {
         self.conversation.commit_done();
     }
 
+    fn note(&mut self) {
+        self.transmitted.drain(..).for_each(|id| self.conversation.transmitted(id));
+        self.taken.drain(..).for_each(|id| self.conversation.acknowledge(id));
+    }
+
     /// As after a crash: all that is left is the row.
     fn restart(&mut self, now: Timestamp) {
+        self.transmitted.clear();
+        self.taken.clear();
         let row = self.vault.load(&self.name).unwrap().unwrap();
         let opening = Opening {
             record: &row.record,
@@ -88,14 +107,17 @@ impl End for Ours {
     }
 
     fn send(&mut self, text: &[u8], now: Timestamp) {
+        self.note();
         self.conversation.send(text, None, now, &mut random()).unwrap();
     }
 
     fn handle(&mut self, line: &[u8], now: Timestamp) {
+        self.note();
         self.conversation.handle_delivery(line, &Evidence::LIVE, now, &mut random());
     }
 
     fn tick(&mut self, now: Timestamp) {
+        self.note();
         self.conversation.handle_timeout(now, &mut random());
     }
 
@@ -103,19 +125,18 @@ impl End for Ours {
         self.conversation.poll_timeout()
     }
 
-    /// What the client notes behind a step, that a line has left and that a text was taken, is made durable here too.
     fn drain(&mut self) -> (Vec<Vec<u8>>, usize) {
         let (mut lines, mut texts) = (Vec::new(), 0);
         while let Some(output) = self.conversation.poll_output() {
             match output {
                 Output::Commit(commit) => self.commit(commit),
                 Output::Transmit(line) => {
-                    self.conversation.transmitted(line.id);
+                    self.transmitted.push(line.id);
                     lines.push(line.line);
                 }
                 Output::Event(event) => {
                     texts += usize::from(matches!(event, Event::Text(_)));
-                    event.id().into_iter().for_each(|id| self.conversation.acknowledge(id));
+                    self.taken.extend(event.id());
                 }
             }
         }

@@ -142,10 +142,16 @@ impl Client {
 
     /// The application has taken what came under `id` for good. Unknown ids are ignored.
     ///
+    /// It shares its commit with whatever else waits for the conversation, so many are best acknowledged without waiting
+    /// for each.
+    ///
     /// # Errors
     /// Those of every method.
     pub async fn acknowledge(&self, peer: &PeerId, id: u64) -> Result<(), ClientError> {
-        self.tell(peer, WishKind::Acknowledge(id), move |conversation, _, _| conversation.acknowledge(id)).await
+        check(peer)?;
+        let (reply, result) = oneshot::channel();
+        self.command(Command::Taken { peer: peer.clone(), id, reply }).await?;
+        result.await.unwrap_or(Err(ClientError::Stopped))
     }
 
     /// Texts that wait, and those that left and are not known to have arrived, in order.

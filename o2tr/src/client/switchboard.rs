@@ -159,7 +159,7 @@ impl Switchboard {
         self.to_run.is_empty()
             && self.requests.is_empty()
             && self.journal.is_quiet()
-            && self.slots.values().all(|slot| slot.current.is_empty() || !matches!(slot.state, State::Ready(_)))
+            && self.slots.values().all(|slot| slot.is_settled())
     }
 
     /// When [`run`](Self::run) is needed although nothing happens.
@@ -193,7 +193,17 @@ impl Switchboard {
                 if slot.pending.len() >= MAX_PENDING {
                     return wish.settle(Err(ClientError::Busy));
                 }
-                slot.pending.push_back(Work::Wish { wish, kind });
+                slot.pending.push_back(Work::Wish(wish));
+                self.enqueue(&peer);
+            }
+            Command::Taken { peer, id, reply } => {
+                let slot = self.slot(&peer);
+                if slot.pending.len() >= MAX_PENDING {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Err(ClientError::Busy));
+                    return;
+                }
+                slot.pending.push_back(Work::Taken(id, reply));
                 self.enqueue(&peer);
             }
             Command::Forget { peer, reply } => {
@@ -226,13 +236,15 @@ impl Switchboard {
             slot.drop_deliveries();
         }
         self.waiting = 0;
+        // What was put off is done now.
+        self.enqueue_all();
     }
 
     /// Nothing goes on any more.
     pub(super) fn fail_wishes(&mut self, error: &ClientError) {
         for slot in self.slots.values_mut() {
             for work in core::mem::take(&mut slot.current) {
-                if let Work::Wish { wish, .. } = work {
+                if let Work::Wish(wish) = work {
                     wish.settle(Err(error.clone()));
                 }
             }

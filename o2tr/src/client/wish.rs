@@ -17,6 +17,12 @@ pub(super) enum Command {
         wish: Box<dyn Wish>,
         kind: WishKind,
     },
+    /// The application has taken an item of the inbox.
+    Taken {
+        peer: PeerId,
+        id: u64,
+        reply: oneshot::Sender<Result<(), ClientError>>,
+    },
     /// Remove a conversation's row, whether it can be read or not.
     Forget {
         peer: PeerId,
@@ -38,8 +44,6 @@ pub(super) enum WishKind {
     Other,
     /// The user turns to the peer: its handshakes may be answered.
     Address,
-    /// An item of the inbox has been taken.
-    Acknowledge(u64),
 }
 
 /// Something to do with a conversation, and somebody who waits for the result.

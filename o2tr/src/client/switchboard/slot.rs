@@ -10,7 +10,7 @@ use otr_core::{InstanceTag, Timestamp, fragment};
 use tokio::sync::oneshot;
 
 use crate::client::outgoing::Outgoing;
-use crate::client::wish::{Wish, WishKind};
+use crate::client::wish::Wish;
 use crate::client::{ClientError, Unreadable};
 use crate::conversation::Conversation;
 use crate::transport::{Address, DeliveryId, Evidence, PeerId};
@@ -39,6 +39,11 @@ pub(super) struct Slot {
     pub(super) current: Vec<Work>,
     /// Which of these deliveries have brought a text.
     pub(super) read: Vec<DeliveryId>,
+    /// What may be lost without harm, for it would be done again: it waits for something that is to be stored anyway, but
+    /// not for long.
+    pub(super) notes: Vec<Work>,
+    /// When it waits no more.
+    pub(super) notes_due: Option<Timestamp>,
     pub(super) outgoing: Outgoing,
     /// Lines that the server has taken, which the store may not know because it failed.
     pub(super) taken: Vec<u64>,
@@ -90,11 +95,10 @@ pub(super) enum Work {
         origin: Origin,
         attempts: u32,
     },
-    Wish {
-        wish: Box<dyn Wish>,
-        kind: WishKind,
-    },
+    Wish(Box<dyn Wish>),
     Transmitted(u64),
+    /// An item of the inbox that the application has taken; who waits is told when that is durable.
+    Taken(u64, Reply),
     /// Remove the row, whether it can be read or not.
     Forget(Reply),
 }
@@ -127,6 +131,8 @@ impl Slot {
             pending: VecDeque::new(),
             current: Vec::new(),
             read: Vec::new(),
+            notes: Vec::new(),
+            notes_due: None,
             outgoing: Outgoing::default(),
             taken: Vec::new(),
             shown: BTreeMap::new(),
@@ -157,7 +163,9 @@ impl Slot {
         }
         match self.pending.front() {
             None | Some(Work::Forget(_)) => None,
-            Some(Work::Delivery { .. } | Work::Wish { .. } | Work::Transmitted(_)) => self.pending.pop_front(),
+            Some(Work::Delivery { .. } | Work::Wish(_) | Work::Taken(..) | Work::Transmitted(_)) => {
+                self.pending.pop_front()
+            }
         }
     }
 
@@ -171,11 +179,37 @@ impl Slot {
         matches!(self.state, State::Absent { retry_at: None })
             && self.pending.is_empty()
             && self.current.is_empty()
+            && self.notes.is_empty()
             && self.outgoing.is_empty()
             && self.taken.is_empty()
             && self.shown.is_empty()
             && !self.wanted
             && self.failures == 0
+    }
+
+    /// Nothing was begun that is not finished, or it cannot be finished.
+    pub(super) fn is_settled(&self) -> bool {
+        (self.current.is_empty() && self.notes.is_empty()) || !matches!(self.state, State::Ready(_))
+    }
+
+    /// Puts something off, if it is a note.
+    pub(super) fn put_off(&mut self, work: Work, until: Timestamp) -> Result<(), Work> {
+        match work {
+            Work::Transmitted(_) => self.notes.push(work),
+            Work::Delivery { .. } | Work::Wish(_) | Work::Taken(..) | Work::Forget(_) => return Err(work),
+        }
+        self.notes_due.get_or_insert(until);
+        Ok(())
+    }
+
+    /// Whether what was put off is to be done now.
+    pub(super) fn notes_are_due(&self, now: Timestamp) -> bool {
+        self.notes_due.is_some_and(|due| due <= now) || self.notes.len() >= MAX_BATCH || self.is_full()
+    }
+
+    pub(super) fn take_all_notes(&mut self) -> Vec<Work> {
+        self.notes_due = None;
+        core::mem::take(&mut self.notes)
     }
 
     /// The conversation may leave the memory: everything about it is in the store.
@@ -184,6 +218,7 @@ impl Slot {
         ready.conversation.is_idle()
             && self.pending.is_empty()
             && self.current.is_empty()
+            && self.notes.is_empty()
             && self.outgoing.is_empty()
             && !self.wanted
             && ready.conversation.poll_timeout().is_none_or(|due| due > until)
@@ -200,8 +235,11 @@ impl Slot {
     pub(super) fn fail_wishes(&mut self, error: &ClientError) {
         for work in core::mem::take(&mut self.pending) {
             match work {
-                Work::Wish { wish, .. } => wish.settle(Err(error.clone())),
-                Work::Delivery { .. } | Work::Transmitted(_) | Work::Forget(_) => self.pending.push_back(work),
+                Work::Wish(wish) => wish.settle(Err(error.clone())),
+                Work::Taken(_, reply) => drop(reply.send(Err(error.clone()))),
+                Work::Delivery { .. } | Work::Transmitted(_) | Work::Forget(_) => {
+                    self.pending.push_back(work);
+                }
             }
         }
     }
@@ -212,7 +250,9 @@ impl Slot {
         for work in core::mem::take(&mut self.pending) {
             match work {
                 Work::Forget(reply) => replies.push(reply),
-                Work::Delivery { .. } | Work::Transmitted(_) | Work::Wish { .. } => self.pending.push_back(work),
+                Work::Delivery { .. } | Work::Transmitted(_) | Work::Taken(..) | Work::Wish(_) => {
+                    self.pending.push_back(work);
+                }
             }
         }
         replies
@@ -223,6 +263,7 @@ impl Slot {
         self.state = State::Forgetting(replies);
         self.outgoing = Outgoing::default();
         self.taken.clear();
+        let _ = self.take_all_notes();
         self.shown.clear();
         self.devices.clear();
         self.wanted = false;
@@ -235,6 +276,12 @@ impl Slot {
         self.failures = self.failures.saturating_add(1);
         self.wanted = true;
         let mut undone = Undone::default();
+        for note in self.take_all_notes() {
+            // The conversation that comes from the store does not know that these have left.
+            if let Work::Transmitted(id) = note {
+                self.taken.push(id);
+            }
+        }
         for work in core::mem::take(&mut self.current).into_iter().rev() {
             match work {
                 Work::Delivery { attempts, .. } if attempts + 1 >= MAX_ATTEMPTS => undone.given_up += 1,
@@ -242,8 +289,9 @@ impl Slot {
                     undone.waiting += usize::from(matches!(origin, Origin::Transport(_)));
                     self.pending.push_front(Work::Delivery { from, line, evidence, origin, attempts: attempts + 1 });
                 }
-                Work::Wish { wish, .. } => wish.settle(Err(error.clone().into())),
+                Work::Wish(wish) => wish.settle(Err(error.clone().into())),
                 Work::Transmitted(id) => self.taken.push(id),
+                Work::Taken(_, reply) => drop(reply.send(Err(error.clone().into()))),
                 // It is carried out at once and is never the work under way.
                 Work::Forget(reply) => drop(reply.send(Err(error.clone().into()))),
             }

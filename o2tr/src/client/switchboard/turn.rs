@@ -9,7 +9,6 @@ use otr_core::{Leap, Timestamp};
 use super::slot::{Origin, Ready, Reply, Slot, State, Work};
 use super::{Request, Switchboard};
 use crate::client::store::Job;
-use crate::client::wish::WishKind;
 use crate::client::{ClientError, ClientEvent, Unreadable};
 use crate::conversation::{Commit, Conversation, Event, Opening, Output, Privacy, Text};
 use crate::transport::{Delivery, Evidence, PeerId};
@@ -17,6 +16,8 @@ use crate::transport::{Delivery, Evidence, PeerId};
 /// After a failure of the store a conversation is loaded again at once, then after this time, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a note waits for company.
+const PUT_OFF: Duration = Duration::from_millis(250);
 /// A deadline that has passed and was dealt with is not looked at again before.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -76,7 +77,9 @@ impl Switchboard {
                 }
                 // It is in the journal.
                 Work::Delivery { origin: Origin::Journal(_), .. } => {}
-                Work::Wish { .. } | Work::Transmitted(_) | Work::Forget(_) => slot.pending.push_back(work),
+                Work::Wish(_) | Work::Transmitted(_) | Work::Taken(..) | Work::Forget(_) => {
+                    slot.pending.push_back(work);
+                }
             }
         }
     }
@@ -136,6 +139,11 @@ impl Switchboard {
         for work in core::mem::take(&mut slot.current) {
             match work {
                 Work::Transmitted(_) | Work::Forget(_) => {}
+                Work::Taken(id, reply) => {
+                    slot.shown.remove(&id);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Ok(()));
+                }
                 Work::Delivery { origin: Origin::Transport(id), .. } => {
                     // The text stands behind its commit: it is durable.
                     if slot.read.contains(&id) {
@@ -144,12 +152,7 @@ impl Switchboard {
                     self.requests.push_back(Request::Acknowledge(id));
                 }
                 Work::Delivery { origin: Origin::Journal(id), .. } => self.journal.remove(id),
-                Work::Wish { wish, kind } => {
-                    if let WishKind::Acknowledge(id) = kind {
-                        slot.shown.remove(&id);
-                    }
-                    wish.settle(Ok(()));
-                }
+                Work::Wish(wish) => wish.settle(Ok(())),
             }
         }
     }
@@ -161,6 +164,8 @@ impl Switchboard {
         let present = self.presence.is_there(&slot.peer);
         if ready.present != present {
             ready.present = present;
+            self.carry_out_notes(slot, now);
+            let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_presence(present, now, self.random.fresh());
             return true;
         }
@@ -172,7 +177,7 @@ impl Switchboard {
         if slot.is_full() {
             self.put_aside(slot);
         }
-        let next = slot.pending.pop_front().or_else(|| self.next_put_aside(slot));
+        let next = self.next_work(slot, now);
         if let Some(Work::Forget(reply)) = next {
             self.in_memory -= 1;
             self.forget(slot, vec![reply]);
@@ -182,6 +187,7 @@ impl Switchboard {
             self.uses += 1;
             slot.used = self.uses;
             slot.read.clear();
+            self.carry_out_notes(slot, now);
             self.carry_out(work, slot, now);
             // What waits already shares the commit.
             while !self.is_stranger(slot)
@@ -194,6 +200,8 @@ impl Switchboard {
         let State::Ready(ready) = &mut slot.state else { return false };
         if ready.catch_up != self.catch_ups {
             ready.catch_up = self.catch_ups;
+            self.carry_out_notes(slot, now);
+            let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_caught_up(now, self.random.fresh());
             return true;
         }
@@ -203,10 +211,28 @@ impl Switchboard {
         }
         if ready.conversation.poll_timeout().is_some_and(|due| due <= now) && ready.looked_at != Some(now) {
             ready.looked_at = Some(now);
+            self.carry_out_notes(slot, now);
+            let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_timeout(now, self.random.fresh());
             return true;
         }
         false
+    }
+
+    /// The next thing to do. What can wait for it is put off, until it has waited long enough.
+    fn next_work(&self, slot: &mut Slot, now: Timestamp) -> Option<Work> {
+        while let Some(work) = slot.pending.pop_front() {
+            if slot.failures > 0 || self.stopping {
+                return Some(work);
+            }
+            if let Err(work) = slot.put_off(work, now.after(PUT_OFF)) {
+                return Some(work);
+            }
+        }
+        if let Some(work) = self.next_put_aside(slot) {
+            return Some(work);
+        }
+        if self.stopping || slot.notes_are_due(now) { slot.notes.pop() } else { None }
     }
 
     fn next_put_aside(&self, slot: &Slot) -> Option<Work> {
@@ -221,6 +247,13 @@ impl Switchboard {
     fn is_stranger(&self, slot: &Slot) -> bool {
         let State::Ready(ready) = &slot.state else { return false };
         ready.stranger || (!self.may_answer(&slot.peer) && ready.conversation.view().privacy == Privacy::Plaintext)
+    }
+
+    /// What was put off, before something new and under its commit.
+    fn carry_out_notes(&mut self, slot: &mut Slot, now: Timestamp) {
+        for note in slot.take_all_notes() {
+            self.carry_out(note, slot, now);
+        }
     }
 
     fn carry_out(&mut self, mut work: Work, slot: &mut Slot, now: Timestamp) {
@@ -242,8 +275,9 @@ impl Switchboard {
                     slot.read.push(*id);
                 }
             }
-            Work::Wish { wish, .. } => wish.fulfil(&mut ready.conversation, now, self.random.fresh()),
+            Work::Wish(wish) => wish.fulfil(&mut ready.conversation, now, self.random.fresh()),
             Work::Transmitted(id) => ready.conversation.transmitted(*id),
+            Work::Taken(id, _) => ready.conversation.acknowledge(*id),
             Work::Forget(_) => {}
         }
         slot.current.push(work);
@@ -253,7 +287,7 @@ impl Switchboard {
         let State::Ready(ready) = &slot.state else { return };
         let now = self.now();
         let due = ready.conversation.poll_timeout().map(|due| if due <= now { now.after(PATIENCE) } else { due });
-        self.deadlines.set(&slot.peer, due.into_iter().chain(slot.outgoing.retry_at()).min());
+        self.deadlines.set(&slot.peer, due.into_iter().chain(slot.outgoing.retry_at()).chain(slot.notes_due).min());
     }
 
     /// The store failed for this conversation: what is in memory may be ahead of it, so it is loaded again.
