@@ -155,7 +155,9 @@ impl Peer {
     #[must_use]
     pub fn is_exchanging(&self, now: Timestamp, within: Duration) -> bool {
         let answered = self.contacts.iter().any(|contact| contact.retry.is_some());
-        answered || self.open_commit.as_ref().is_some_and(|commit| now.since(commit.sent) <= within)
+        // A clock that was set back makes no commit younger than it is.
+        let recent = |sent: Timestamp| sent <= now && now.since(sent) <= within;
+        answered || self.open_commit.as_ref().is_some_and(|commit| recent(commit.sent))
     }
 
     /// A message of the AKE as a line.

@@ -61,6 +61,8 @@ pub(crate) struct Device {
     pub(crate) disk_fuse: (Loss, u64),
 
     pub(crate) watch: Watch,
+    /// Automatic messages that it has sent since the last action.
+    pub(crate) automatic: usize,
     /// D-H Commits that it has sent since the last action.
     pub(crate) commits: u32,
     /// Texts of its user.
@@ -183,6 +185,7 @@ impl Device {
             gone: false,
             fuse: None,
             disk_fuse: (Loss::Nothing, 0),
+            automatic: 0,
             commits: 0,
             texts: 0,
             untaken: Vec::new(),
@@ -220,6 +223,7 @@ impl Device {
             fuse: None,
             disk_fuse: (Loss::Nothing, 0),
             watch: self.watch.clone(),
+            automatic: 0,
             commits: 0,
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),

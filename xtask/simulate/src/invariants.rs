@@ -238,6 +238,14 @@ pub fn automatic_messages_do_not_multiply(read: usize, automatic: usize, depth: 
     ensure(16, depth <= 2, || format!("automatic messages answer each other, {depth} deep"))
 }
 
+/// 16, too: they come to an end when nobody says anything.
+///
+/// # Errors
+/// It does not hold.
+pub fn automatic_messages_end(in_one_action: usize) -> Check {
+    ensure(16, in_one_action <= 300, || format!("{in_one_action} automatic messages without a word of a user"))
+}
+
 /// 17: what the application is handed, and what the transport may forget, is durable.
 ///
 /// # Errors
@@ -473,6 +481,8 @@ mod tests {
         assert!(automatic_messages_do_not_multiply(1, 2, 0).is_err());
         assert!(automatic_messages_do_not_multiply(1, 1, 3).is_err());
         assert!(automatic_messages_do_not_multiply(1, 1, 2).is_ok());
+        assert!(automatic_messages_end(301).is_err());
+        assert!(automatic_messages_end(300).is_ok());
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum Action {
     Ask(usize),
     /// The user ends it.
     End(usize),
+    /// The user has all keys forgotten, as at the end of their time.
+    Forget(usize),
     /// The user withdraws the oldest text that waits.
     Cancel(usize),
     /// The user lets go what is held for trust.

@@ -102,7 +102,7 @@ impl World {
     /// Time passes; whatever is due on the way happens.
     pub(crate) fn run_for(&mut self, millis: u64) -> Check {
         let until = self.now.after(Duration::from_millis(millis));
-        self.devices.iter_mut().for_each(|device| device.commits = 0);
+        self.devices.iter_mut().for_each(|device| (device.commits, device.automatic) = (0, 0));
         for _ in 0..MOST {
             self.pump_all()?;
             let due = self.devices.iter().filter_map(Device::due).chain(self.server.next_due()).min();

@@ -293,7 +293,7 @@ fn user(d: usize, dice: &mut Dice) -> Action {
         13 => Action::SendClear(d),
         14 => Action::Trust(d),
         15 => Action::Ask(d),
-        16 => Action::Cancel(d),
+        16 => Action::Forget(d),
         17 => Action::Close(d, down(dice)),
         _ => Action::Release(d),
     }

@@ -33,6 +33,7 @@ impl World {
                 self.plain(d, |peer, now, _| peer.end(now));
                 self.act(d, |conversation, now, rng| conversation.end(now, rng))?;
             }
+            Action::Forget(d) => self.act(d, |conversation, now, rng| conversation.expire_now(now, rng))?,
             Action::Cancel(d) => self.cancel(d)?,
             Action::Release(d) => self.act(d, |conversation, now, rng| conversation.release(now, rng))?,
             Action::Trust(d) => self.act(d, |conversation, now, rng| {

@@ -228,7 +228,9 @@ impl Device {
     }
 }
 
-/// What a store holds of the conversation.
+/// An open store, and what it holds of the conversation.
+type Opened = (Box<dyn EkmStore>, Found);
+
 enum Found {
     Row(Option<Loaded>),
     /// There is a row and it cannot be read.

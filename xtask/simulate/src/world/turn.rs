@@ -68,7 +68,10 @@ impl World {
                 }
                 Output::Transmit(line) => {
                     if let Some(device) = self.devices.get_mut(index) {
+                        let before = device.watch.automatic;
                         device.watch.transmit(&line.line)?;
+                        device.automatic += device.watch.automatic - before;
+                        crate::invariants::automatic_messages_end(device.automatic)?;
                         crate::invariants::doubt_is_silent(device.doubted, &line.line)?;
                         device.commits += u32::from(super::hostile::is_commit(&line.line));
                         if let Some(depth) = device.watch.depth.get(&line.line) {
