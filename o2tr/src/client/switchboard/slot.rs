@@ -158,7 +158,10 @@ impl Slot {
         if self.failures > 0 || self.current.len() >= room {
             return None;
         }
-        self.pending.pop_front_if(|work| !matches!(work, Work::Forget(_)))
+        match self.pending.front()? {
+            Work::Forget(_) => None,
+            Work::Delivery { .. } | Work::Wish(_) | Work::Transmitted(_) | Work::Taken(..) => self.pending.pop_front(),
+        }
     }
 
     /// The application takes nothing: what is read now would only fill the row.
