@@ -161,11 +161,9 @@ impl Slot {
         if self.failures > 0 || self.current.len() >= room {
             return None;
         }
-        match self.pending.front() {
-            None | Some(Work::Forget(_)) => None,
-            Some(Work::Delivery { .. } | Work::Wish(_) | Work::Taken(..) | Work::Transmitted(_)) => {
-                self.pending.pop_front()
-            }
+        match self.pending.front()? {
+            Work::Forget(_) => None,
+            Work::Delivery { .. } | Work::Wish(_) | Work::Transmitted(_) | Work::Taken(..) => self.pending.pop_front(),
         }
     }
 
