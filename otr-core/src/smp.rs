@@ -84,6 +84,7 @@ pub struct Started {
 /// # Ok::<(), otr_core::smp::SmpError>(())
 /// ```
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub struct Smp {
     state: SmpState,
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod driver;
+mod explore;
 mod provision;
 mod shell;
 mod simulate;
@@ -65,6 +66,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Explore every interleaving of a few things that can happen, state by state (--help tells more)
+    #[command(disable_help_flag = true)]
+    Explore {
+        /// For the search; --planted builds it with faults to be found
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     Provision {
         /// Only say what is missing; fails when something is
@@ -113,6 +121,7 @@ fn run(task: Task) -> Result<()> {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
         }
         Task::Simulate { arguments } => simulate::run(&Workspace::load()?, &arguments),
+        Task::Explore { arguments } => explore::run(&Workspace::load()?, &arguments),
         Task::Provision { check: true } => provision::check(),
         Task::Provision { check: false } => provision::install(),
     }

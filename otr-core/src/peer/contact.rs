@@ -14,6 +14,7 @@ use super::Line;
 
 /// A device of the peer that has taken part in an AKE.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct Contact {
     /// `None`: version 2.
     pub(super) instance: Option<InstanceTag>,
@@ -47,6 +48,7 @@ pub(super) struct Retry {
 
 /// Our D-H Commit to whoever answers.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct OpenCommit {
     pub(super) version: Version,
     pub(super) committed: Committed,
