@@ -58,12 +58,15 @@ pub(crate) struct Ends {
     answers: HashMap<(EndId, Given), Known>,
     /// How often an engine was given an input.
     pub(crate) turns: u64,
+    /// Processes can die.
+    deaths: bool,
 }
 
 impl Ends {
-    pub(crate) fn new(frame: Frame) -> Self {
+    pub(crate) fn new(frame: Frame, deaths: bool) -> Self {
         Self {
             frame,
+            deaths,
             ends: Vec::new(),
             by_digest: HashMap::new(),
             lines: Vec::new(),
@@ -112,7 +115,8 @@ impl Ends {
         if let Some(known) = self.answers.get(&(end, given)) {
             return known.clone();
         }
-        let answer = match self.compute(end, given, Also::Deaths) {
+        let also = if self.deaths { Also::Deaths } else { Also::Nothing };
+        let answer = match self.compute(end, given, also) {
             Ok(Some(Turn { done, deaths, story: _ })) => {
                 let done = self.number(done);
                 let deaths = deaths.into_iter().map(|death| self.number(death)).collect();

@@ -29,12 +29,13 @@ struct Course<'a> {
     turns: u64,
 }
 
-/// Lets a state run on. How many inputs that took.
-pub(crate) fn run(ends: &Ends, whole: &Whole) -> Result<u64, Violation> {
+/// Lets a state run on. What is held is `lost`, or arrives first. How many inputs that took.
+pub(crate) fn run(ends: &Ends, whole: &Whole, lost: bool) -> Result<u64, Violation> {
     let end = |side: usize| whole.ends.get(side).and_then(|id| ends.end(*id)).cloned();
     let (Some(first), Some(second)) = (end(0), end(1)) else { return Ok(0) };
     let wire = |side: usize| -> VecDeque<Line> {
-        let lines = whole.copies.get(side).into_iter().chain(whole.wires.get(side)).flatten();
+        let held = whole.held.get(side).filter(|_| !lost);
+        let lines = held.into_iter().chain(whole.wires.get(side)).flatten();
         lines.filter_map(|id| ends.line(*id)).cloned().collect()
     };
     let mut course = Course { frame: &ends.frame, ends: [first, second], wires: [wire(0), wire(1)], turns: 0 };

@@ -49,6 +49,9 @@ struct Arguments {
     /// No search sees more states
     #[arg(long, default_value_t = 20_000_000)]
     states: usize,
+    /// And no more states of one end, of which each takes some 20 KiB
+    #[arg(long, default_value_t = 300_000)]
+    ends: usize,
     /// Up to this depth the network is made fair in every state
     #[arg(long, default_value_t = 4)]
     fair_depth: usize,
@@ -90,6 +93,7 @@ impl Arguments {
             depth: self.depth,
             time: self.minutes.map(|minutes| Duration::from_secs(minutes * 60)),
             states: self.states,
+            ends: self.ends,
             fair_depth: self.fair_depth,
             fair_every: self.fair_every,
         }
@@ -183,6 +187,7 @@ fn replay(file: &Path) -> Result<bool> {
 /// Whether every fault was found.
 #[cfg(feature = "planted-faults")]
 fn planted(arguments: &Arguments) -> bool {
+    use explore::trace::Then;
     let mut missed = 0;
     explore::planted::hunt(arguments.k, arguments.budget(), &arguments.limits(), |found| {
         let explore::planted::Found { fault, begin, report } = found;
@@ -192,7 +197,7 @@ fn planted(arguments: &Arguments) -> bool {
                 "{name:<22} from {:<8} depth {:>2}{}: {violation} ({} states, {:.1} s)",
                 begin.name(),
                 trace.actions.len(),
-                if trace.fair { " + fair" } else { "" },
+                if trace.then == Then::Nothing { "" } else { " + fair" },
                 report.states,
                 report.took.as_secs_f64(),
             ),

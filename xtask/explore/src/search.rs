@@ -10,7 +10,7 @@ use simulate::invariants::Violation;
 use crate::ends::Ends;
 use crate::fair;
 use crate::scope::Scope;
-use crate::trace::{Trace, first};
+use crate::trace::{Then, Trace, first};
 use crate::whole::{Action, Packed, Whole};
 
 /// How far a search goes.
@@ -22,6 +22,8 @@ pub struct Limits {
     pub time: Option<Duration>,
     /// No more states than this.
     pub states: usize,
+    /// And no more states of one end, of which each takes some 20 KiB.
+    pub ends: usize,
     /// From every state up to this depth the network is made fair.
     pub fair_depth: usize,
     /// And from every so many-th state beyond; 0: from none.
@@ -108,7 +110,7 @@ pub fn search(scope: &Scope, limits: &Limits, mut progress: impl FnMut(&Report))
     let (ends, whole) = match first(scope) {
         Ok(first) => first,
         Err(violation) => {
-            let trace = Trace { scope: scope.clone(), actions: Vec::new(), fair: false };
+            let trace = Trace { scope: scope.clone(), actions: Vec::new(), then: Then::Nothing };
             return Report { failure: Some((violation, trace)), ..Report::default() };
         }
     };
@@ -171,7 +173,7 @@ impl Search<'_> {
         for (side, what) in whole.choices(&self.ends) {
             let followers = whole.follow(&mut self.ends, (side, what), true).map_err(|violation| {
                 let action = Action { side, what, dies: 0 };
-                self.failure(violation, number, Some(action), false)
+                self.failure(violation, number, Some(action), Then::Nothing)
             })?;
             for (dies, whole) in followers {
                 self.report.transitions += 1;
@@ -201,27 +203,35 @@ impl Search<'_> {
             return Ok(());
         }
         self.report.fair += 1;
-        match fair::run(&self.ends, whole) {
-            Ok(turns) => {
-                self.report.fair_turns += turns;
-                Ok(())
+        let any_held = whole.held.iter().any(|held| !held.is_empty());
+        for lost in [false, true] {
+            if lost && !any_held {
+                break;
             }
-            Err(violation) => Err(self.failure(violation, number, None, true)),
+            match fair::run(&self.ends, whole, lost) {
+                Ok(turns) => self.report.fair_turns += turns,
+                Err(violation) => {
+                    let then = if lost { Then::FairAndHeldIsLost } else { Then::Fair };
+                    return Err(self.failure(violation, number, None, then));
+                }
+            }
         }
+        Ok(())
     }
 
-    fn failure(&self, violation: Violation, mut number: u32, last: Option<Action>, fair: bool) -> Failure {
+    fn failure(&self, violation: Violation, mut number: u32, last: Option<Action>, then: Then) -> Failure {
         let mut actions: Vec<_> = last.into_iter().collect();
         while let Some(Some((before, action))) = self.came_from.get(number as usize) {
             actions.push(*action);
             number = *before;
         }
         actions.reverse();
-        Box::new((violation, Trace { scope: self.scope.clone(), actions, fair }))
+        Box::new((violation, Trace { scope: self.scope.clone(), actions, then }))
     }
 
     fn is_over(&self) -> bool {
         self.report.states >= self.limits.states
+            || self.ends.len() >= self.limits.ends
             || self.limits.time.is_some_and(|limit| self.started.elapsed() >= limit)
     }
 

@@ -5,11 +5,11 @@ use simulate::invariants::Violation;
 
 use crate::end::End;
 use crate::ends::{Ends, Given};
+use crate::fair;
 use crate::scope::{Frame, Scope};
 use crate::step::name_of;
 use crate::whole::Whole;
 pub use crate::whole::{Action, What};
-use crate::fair;
 
 /// What led to a state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,19 @@ pub struct Trace {
     pub scope: Scope,
     /// What happened.
     pub actions: Vec<Action>,
-    /// Then the network became fair.
-    pub fair: bool,
+    /// What came then.
+    pub then: Then,
+}
+
+/// What comes behind the last action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The network becomes fair, and what was held arrives.
+    Fair,
+    /// The network becomes fair, and what was held is lost.
+    FairAndHeldIsLost,
 }
 
 /// What a trace comes to.
@@ -35,10 +46,10 @@ pub struct Replay {
 pub(crate) fn first(scope: &Scope) -> Result<(Ends, Whole), Violation> {
     let frame = Frame::new(scope.k).ok_or_else(|| Violation::new(0, "an illegal tag"))?;
     let [first, second] = fair::beginning(&frame, scope.begin)?;
-    let mut ends = Ends::new(frame);
+    let mut ends = Ends::new(frame, scope.budget.crashes > 0);
     let numbers: [u32; 2] = [first, second].map(|end: End| ends.add_end(end));
     let whole =
-        Whole { ends: numbers, wires: Default::default(), copies: Default::default(), left: scope.budget };
+        Whole { ends: numbers, wires: Default::default(), held: Default::default(), left: scope.budget };
     Ok((ends, whole))
 }
 
@@ -64,9 +75,9 @@ impl Trace {
                 None => story.push("    (makes no sense here)".to_owned()),
             }
         }
-        if self.fair {
-            story.push("the network becomes fair".to_owned());
-            fair::run(&ends, &whole)?;
+        if self.then != Then::Nothing {
+            story.push(format!("{:?}", self.then));
+            fair::run(&ends, &whole, self.then == Then::FairAndHeldIsLost)?;
         }
         Ok(())
     }

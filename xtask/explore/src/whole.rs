@@ -18,25 +18,28 @@ pub struct Action {
     pub dies: u8,
 }
 
-/// What happens. A place is one on the wire to the end, 0 the oldest line.
+/// What happens. The oldest line on the wire to the end is its head.
+///
+/// A line that is lost, late or overtaken is held at first: nothing tells these apart before it arrives, if it does.
+/// That it is held when it is the head is no restriction, since nobody could have noticed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// The user asks for a new session.
     Start,
     /// The user writes the next text.
     Send,
-    /// The line at a place arrives.
-    Deliver(u8),
-    /// It arrives, and the server says that it was kept.
+    /// The head arrives.
+    Deliver,
+    /// The head arrives, and a copy of it is held.
+    DeliverTwice,
+    /// The head is held.
+    Hold,
+    /// What is held arrives, by its place among all that is.
+    DeliverHeld(u8),
+    /// The same, and the server says that it was kept.
     DeliverLate(u8),
-    /// It arrives, and a copy of it can arrive at any time.
-    DeliverTwice(u8),
-    /// A copy arrives: its place among the copies.
-    DeliverCopy(u8),
-    /// The line at a place arrives with one bit changed, and stays on the wire as it was.
-    Forge(u8),
-    /// It is lost.
-    Drop(u8),
+    /// The head arrives with one bit changed, and stays on the wire as it was.
+    Forge,
     /// Time passes until the end's next deadline.
     Tick,
     /// Time passes, 90 seconds.
@@ -57,8 +60,8 @@ pub(crate) struct Whole {
     pub(crate) ends: [EndId; 2],
     /// To each end, the oldest line first.
     pub(crate) wires: [Vec<LineId>; 2],
-    /// To each end, in the order of their numbers.
-    pub(crate) copies: [Vec<LineId>; 2],
+    /// To each end: what is lost, late or overtaken, and copies; in the order of their numbers.
+    pub(crate) held: [Vec<LineId>; 2],
     pub(crate) left: Budget,
 }
 
@@ -67,9 +70,9 @@ pub(crate) type Packed = Box<[u32]>;
 
 impl Whole {
     pub(crate) fn pack(&self) -> Packed {
-        let Self { ends, wires, copies, left } = self;
+        let Self { ends, wires, held, left } = self;
         let Budget { texts, starts, timers, faults, crashes } = *left;
-        let lists = [&wires[0], &wires[1], &copies[0], &copies[1]];
+        let lists = [&wires[0], &wires[1], &held[0], &held[1]];
         let mut packed = vec![
             ends[0],
             ends[1],
@@ -93,7 +96,7 @@ impl Whole {
         Some(Self {
             ends: [*first, *second],
             wires: [list(a)?, list(b)?],
-            copies: [list(c)?, list(d)?],
+            held: [list(c)?, list(d)?],
             left: Budget { texts, starts, timers, faults, crashes: u8::try_from(*crashes).ok()? },
         })
     }
@@ -114,22 +117,18 @@ impl Whole {
     fn choices_of(&self, side: u8, ends: &Ends) -> Vec<What> {
         let index = usize::from(side);
         let Budget { texts, starts, timers, faults, crashes } = self.left;
-        let places = |list: Option<&Vec<LineId>>| 0..list.map_or(0, Vec::len).min(usize::from(u8::MAX)) as u8;
+        let list = |lists: &[Vec<LineId>; 2]| lists.get(index).map_or(0, Vec::len).min(usize::from(u8::MAX)) as u8;
         let end = self.ends.get(index).and_then(|id| ends.end(*id));
         let mut choices = Vec::new();
-        for place in places(self.wires.get(index)) {
-            if place == 0 || faults > 0 {
-                choices.push(What::Deliver(place));
-            }
+        if list(&self.wires) > 0 {
+            choices.push(What::Deliver);
             if faults > 0 {
-                choices.push(What::Drop(place));
-            }
-            // With a line that is overtaken besides, these would take two faults; the oldest stands for all.
-            if faults > 0 && place == 0 {
-                choices.extend([What::DeliverLate(0), What::DeliverTwice(0), What::Forge(0)]);
+                choices.extend([What::DeliverTwice, What::Hold, What::Forge]);
             }
         }
-        choices.extend(places(self.copies.get(index)).map(What::DeliverCopy));
+        for place in 0..list(&self.held) {
+            choices.extend([What::DeliverHeld(place), What::DeliverLate(place)]);
+        }
         if texts > 0 {
             choices.push(What::Send);
         }
@@ -169,7 +168,8 @@ impl Whole {
         let Some(end) = self.ends.get(usize::from(side)) else { return Ok(followers) };
         let Some(answer) = ends.ask(*end, given)? else { return Ok(followers) };
         followers.push((0, after.clone().arrive(ends, side, &answer.done)?));
-        if deaths && self.left.crashes > 0 {
+        // Over a line of which there is a copy anyway it need not die once more.
+        if deaths && self.left.crashes > 0 && what != What::DeliverTwice {
             let mut last = None;
             for (dies, came) in (1..=u8::MAX).zip(&answer.deaths) {
                 if last == Some(came) {
@@ -180,7 +180,7 @@ impl Whole {
                 let mut whole = after.clone();
                 if matches!(given, Given::Deliver(..) | Given::Forged(_)) {
                     whole.wires.clone_from(&self.wires);
-                    whole.copies.clone_from(&self.copies);
+                    whole.held.clone_from(&self.held);
                 }
                 whole.left.crashes = whole.left.crashes.saturating_sub(1);
                 followers.push((dies, whole.arrive(ends, side, came)?));
@@ -194,8 +194,7 @@ impl Whole {
         let mut after = self.clone();
         let index = usize::from(side);
         let wire = after.wires.get_mut(index)?;
-        let copies = after.copies.get_mut(index)?;
-        let line = |place: u8, wire: &[LineId]| wire.get(usize::from(place)).copied();
+        let held = after.held.get_mut(index)?;
         let spend = |of: &mut u8| {
             *of = of.checked_sub(1)?;
             Some(())
@@ -210,42 +209,23 @@ impl Whole {
                 spend(&mut left.texts)?;
                 Given::Send
             }
-            What::Deliver(place) => {
-                let line = line(place, wire)?;
-                wire.remove(usize::from(place));
-                if place > 0 {
-                    spend(&mut left.faults)?;
-                }
+            What::Deliver => Given::Deliver(take(wire, 0)?, false),
+            What::DeliverTwice => {
+                spend(&mut left.faults)?;
+                let line = take(wire, 0)?;
+                hold(held, line);
                 Given::Deliver(line, false)
             }
-            What::DeliverLate(place) => {
-                let line = line(place, wire)?;
-                wire.remove(usize::from(place));
+            What::Hold => {
                 spend(&mut left.faults)?;
-                Given::Deliver(line, true)
-            }
-            What::DeliverTwice(place) => {
-                let line = line(place, wire)?;
-                wire.remove(usize::from(place));
-                copies.push(line);
-                copies.sort_unstable();
-                spend(&mut left.faults)?;
-                Given::Deliver(line, false)
-            }
-            What::DeliverCopy(place) => {
-                let line = line(place, copies)?;
-                copies.remove(usize::from(place));
-                Given::Deliver(line, false)
-            }
-            What::Forge(place) => {
-                spend(&mut left.faults)?;
-                Given::Forged(line(place, wire)?)
-            }
-            What::Drop(place) => {
-                line(place, wire)?;
-                wire.remove(usize::from(place));
-                spend(&mut left.faults)?;
+                hold(held, take(wire, 0)?);
                 return Some((None, after));
+            }
+            What::DeliverHeld(place) => Given::Deliver(take(held, place)?, false),
+            What::DeliverLate(place) => Given::Deliver(take(held, place)?, true),
+            What::Forge => {
+                spend(&mut left.faults)?;
+                Given::Forged(*wire.first()?)
             }
             What::Tick => {
                 spend(&mut left.timers)?;
@@ -297,6 +277,17 @@ impl Whole {
     }
 }
 
+fn take(list: &mut Vec<LineId>, place: u8) -> Option<LineId> {
+    let place = usize::from(place);
+    (place < list.len()).then(|| list.remove(place))
+}
+
+/// In the order of numbers: in which order lines came to be held makes no difference.
+fn hold(held: &mut Vec<LineId>, line: LineId) {
+    held.push(line);
+    held.sort_unstable();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,7 +296,7 @@ mod tests {
     fn a_whole_is_packed_and_unpacked() {
         let left = Budget { texts: 1, starts: 2, timers: 3, faults: 4, crashes: 5 };
         let whole =
-            Whole { ends: [7, 8], wires: [vec![1, 2], vec![]], copies: [vec![], vec![3]], left };
+            Whole { ends: [7, 8], wires: [vec![1, 2], vec![]], held: [vec![], vec![3]], left };
         assert_eq!(Whole::unpack(&whole.pack()), Some(whole));
         assert_eq!(Whole::unpack(&[1, 2, 3]), None);
     }
