@@ -36,6 +36,7 @@ pub use smp::ControlError;
 pub use view::{Privacy, View};
 
 use crate::settings::Settings;
+use acknowledge::Missing;
 use smp::WaitingControl;
 use turn::Turn;
 
@@ -92,6 +93,8 @@ pub struct Conversation {
     presence: Presence,
     timers: Timers,
     controls: VecDeque<WaitingControl>,
+    /// What O2TR peers have shown to miss. Not stored: their next acknowledgements show it again.
+    missing: Vec<Missing>,
 }
 
 /// A receiving pair that its session has left behind.
@@ -169,6 +172,7 @@ impl Conversation {
             presence: Presence { online: true, caught_up: false },
             timers: Timers::default(),
             controls: VecDeque::new(),
+            missing: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use o2tr_ekm::record::{InFlight, KeptLine, OutboxText, TextState};
+use o2tr_ekm::record::{InFlight, KeptLine, LineRecord, OutboxText, TextState};
 use otr_core::dsa::Fingerprint;
 use otr_core::planted::{Fault, planted};
 use otr_core::wire::{DataMessage, Route};
@@ -13,6 +13,18 @@ use crate::capability::{AckWindow, PairAck, PairId};
 
 /// How often our newest lines are sent again at most.
 const REPEAT_AT_MOST: Duration = Duration::from_secs(30);
+/// How often a line is sent again because the peer has shown to miss it: it may be of a pair that is gone there.
+const MAX_REPEATS: u8 = 5;
+
+/// A line that an O2TR peer has shown to miss.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missing {
+    /// Its id.
+    line: u64,
+    /// In which session it left.
+    session: SessionId,
+    tries: u8,
+}
 
 impl Conversation {
     /// The network has taken a line. Until this is called the line comes again after a restart.
@@ -90,9 +102,50 @@ impl Conversation {
         }
     }
 
-    /// Lines that the peer has not read although it has read later ones: the same bytes again.
+    /// Lines that the peer has not read although it has read later ones: the same bytes again, now or as soon as that
+    /// is not too often. An acknowledgement speaks of two pairs only, so what it shows is remembered.
     pub(super) fn repeat_missing(&mut self, session: SessionId, read: &AckWindow, now: Timestamp) {
-        self.repeat(session, now, |kept| is_overtaken(kept, read));
+        let Some(ssid) = self.session_record(session).map(|record| record.ssid) else { return };
+        let Self { lines, missing, .. } = self;
+        let is_missed = |line: &&LineRecord| {
+            line.transmitted && line.kept.is_some_and(|kept| kept.ssid == ssid && is_overtaken(&kept, read))
+        };
+        for line in lines.iter().filter(is_missed) {
+            if !missing.iter().any(|known| known.line == line.id) {
+                missing.push(Missing { line: line.id, session, tries: 0 });
+            }
+        }
+        self.repeat_what_is_missed(now);
+    }
+
+    /// Repeats what is known to be missed, of each session at most once in a while.
+    pub(super) fn repeat_what_is_missed(&mut self, now: Timestamp) {
+        let Self { lines, missing, .. } = self;
+        missing.retain(|known| known.tries < MAX_REPEATS && lines.iter().any(|line| line.id == known.line));
+        let mut sessions: Vec<SessionId> = Vec::new();
+        for known in &self.missing {
+            if !sessions.contains(&known.session) {
+                sessions.push(known.session);
+            }
+        }
+        for session in sessions {
+            let of_session: Vec<_> =
+                self.missing.iter().filter(|known| known.session == session).map(|known| known.line).collect();
+            if self.repeat(session, now, |line, _| of_session.contains(&line)) {
+                let sent = self.missing.iter_mut().filter(|known| known.session == session);
+                sent.for_each(|known| known.tries += 1);
+            }
+        }
+    }
+
+    /// When [`Self::repeat_what_is_missed`] is due: only while the peer is there.
+    pub(super) fn repeat_due(&self) -> Option<Timestamp> {
+        let last = |known: &Missing| self.session_record(known.session)?.repeated_at;
+        let waits = self
+            .missing
+            .iter()
+            .filter(|known| known.tries < MAX_REPEATS && self.lines.iter().any(|line| line.id == known.line));
+        waits.filter_map(last).min().filter(|_| self.presence.online).map(|at| at.after(REPEAT_AT_MOST))
     }
 
     /// The peer has sent us its newest message again: perhaps it waits for an answer that was lost.
@@ -106,7 +159,7 @@ impl Conversation {
         let capable = self.session_record(view.id).is_some_and(|record| record.capability.is_some());
         if capable {
             let current = (view.keyids.0.saturating_sub(1), view.keyids.1);
-            self.repeat(view.id, now, |kept| kept.keyids == current);
+            self.repeat(view.id, now, |_, kept| kept.keyids == current);
         }
     }
 
@@ -142,21 +195,18 @@ impl Conversation {
         again.into_iter().for_each(|id| self.transmit_line(id));
     }
 
-    /// Sends kept lines of a session again, byte for byte: no key is used once more.
-    fn repeat(&mut self, session: SessionId, now: Timestamp, which: impl Fn(&KeptLine) -> bool) {
-        let Some(record) = self.session_record(session) else { return };
+    /// Sends kept lines of a session again, byte for byte: no key is used once more. `false` if it is too soon.
+    fn repeat(&mut self, session: SessionId, now: Timestamp, which: impl Fn(u64, &KeptLine) -> bool) -> bool {
+        let Some(record) = self.session_record(session) else { return false };
         let ssid = record.ssid;
         if record.repeated_at.is_some_and(|at| now.since(at) < REPEAT_AT_MOST) {
-            return;
+            return false;
         }
-        let ids: Vec<_> = self
-            .lines
-            .iter()
-            .filter(|line| line.transmitted && line.kept.is_some_and(|kept| kept.ssid == ssid && which(&kept)))
-            .map(|line| line.id)
-            .collect();
+        let of_session = |line: &&LineRecord| line.kept.is_some_and(|kept| kept.ssid == ssid && which(line.id, &kept));
+        let ids: Vec<_> =
+            self.lines.iter().filter(|line| line.transmitted).filter(of_session).map(|line| line.id).collect();
         if ids.is_empty() {
-            return;
+            return false;
         }
         if let Some(record) = self.session_record_mut(session) {
             record.repeated_at = Some(now);
@@ -164,6 +214,7 @@ impl Conversation {
         self.touch();
         self.expect_errors(ids.len(), now);
         ids.into_iter().for_each(|id| self.transmit_line(id));
+        true
     }
 
     /// Lines are sent again that the peer may have: a plain OTR client answers each with an error.

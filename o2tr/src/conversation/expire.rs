@@ -21,6 +21,7 @@ impl Conversation {
             self.timers.reauthenticate_at,
             self.pair_expiry_due(),
             self.expiry_due(),
+            self.repeat_due(),
         ]
         .into_iter()
         .flatten()
@@ -42,6 +43,9 @@ impl Conversation {
         }
         if due(self.timers.reauthenticate_at) {
             self.reauthenticate(now, rng);
+        }
+        if due(self.repeat_due()) {
+            self.repeat_what_is_missed(now);
         }
         self.drop_expired_pairs(now);
         if self.expiry_noticed.is_some_and(|noticed| noticed > now) {

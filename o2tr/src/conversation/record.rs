@@ -98,6 +98,7 @@ impl Conversation {
             presence: Presence { online: true, caught_up: false },
             timers: Timers::default(),
             controls: Default::default(),
+            missing: Vec::new(),
         };
         conversation.timers.paused = conversation.waiting() > 0;
         conversation.mark_restored(now, rng);

@@ -89,7 +89,7 @@ impl Conversation {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) {
-        let recent = self.last_own_exchange.is_some_and(|at| now.since(at) < OWN_EXCHANGE_AT_MOST);
+        let recent = self.last_own_exchange.is_some_and(|at| at <= now && now.since(at) < OWN_EXCHANGE_AT_MOST);
         if recent || self.peer.is_exchanging(now, UNANSWERED) {
             return;
         }

@@ -7,7 +7,7 @@ mod trace;
 
 use std::sync::Arc;
 
-use o2tr::conversation::{Conversation, Event, Opening, Output};
+use o2tr::conversation::{Conversation, Opening, Output};
 use o2tr::settings::Settings;
 use o2tr::transport::Evidence;
 use otr_core::{Leap, Output as CoreOutput, Peer, Timestamp};

@@ -49,6 +49,33 @@ fn s28_the_last_message_under_a_key_is_missed_when_a_later_one_is_read() {
 }
 
 #[test]
+fn what_is_missed_right_after_a_repetition_is_repeated_later() {
+    let mut pair = Pair::new(Settings::default()).talking();
+    let mut lost = Vec::new();
+    for round in 0..2 {
+        lost.push(pair.send(0, &format!("lost {round}")));
+        pair.intercept(1);
+        pair.send(0, &format!("read {round}"));
+        pair.settle();
+        pair.send(1, &format!("answer {round}"));
+        pair.settle();
+    }
+    assert_eq!(pair.ends[0].watch.fate(&lost[0]), Some(Whereabouts::Acknowledged), "the first gap is closed at once");
+    assert_eq!(pair.ends[0].watch.fate(&lost[1]), None, "the second is too soon after it");
+    // By now no acknowledgement speaks of the key that it left under.
+    for round in 2..5 {
+        pair.send(0, &format!("read {round}"));
+        pair.settle();
+        pair.send(1, &format!("answer {round}"));
+        pair.settle();
+    }
+    pair.wait(60);
+    pair.send(1, "all of it");
+    pair.settle();
+    assert!(pair.ends[1].texts().contains(&"lost 1".to_owned()));
+}
+
+#[test]
 fn s29_what_was_read_in_a_new_session_says_nothing_of_the_old_one() {
     let mut pair = Pair::new(Settings::default()).talking();
     let old: Vec<_> = (1..=3).map(|number| pair.send(0, &format!("old {number}"))).collect();

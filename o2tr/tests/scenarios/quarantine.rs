@@ -216,6 +216,26 @@ fn ids_that_were_given_after_the_copy_are_not_given_again() {
 }
 
 #[test]
+fn ids_after_a_lost_row_are_not_those_that_were_given_before() {
+    let mut pair = Pair::new(Settings::default()).talking();
+    let before = pair.ends[1].shown.clone();
+    let generation = pair.ends[1].conversation.view().generation;
+    let end = &mut pair.ends[1];
+    end.watch.set_back(Default::default());
+    end.row = Some((generation, Vec::new()));
+    end.shown.clear();
+    let (identity, settings) = (Arc::clone(&end.identity), end.settings.clone());
+    end.conversation = Conversation::lost(identity, settings, generation, pair.now, &mut pair.rng);
+    pair.settle();
+    pair.start(1);
+    pair.send(0, "in a new session");
+    pair.settle();
+    let after = &pair.ends[1].shown;
+    assert!(!after.is_empty());
+    assert!(after.iter().all(|id| *id > before.iter().max().copied().unwrap_or(0) + 1000), "{before:?} {after:?}");
+}
+
+#[test]
 fn a_clone_of_the_peer_is_suspected_and_a_new_ake_follows() {
     let mut pair = Pair::new(Settings::default()).talking();
     let (generation, record) = pair.ends[1].row.clone().unwrap();

@@ -12,6 +12,9 @@ use crate::{InstanceTag, Timestamp, Version};
 
 use super::Line;
 
+/// How often a standing AKE is taken up again before we leave it to the users; even attempts restart it.
+pub(super) const MAX_ATTEMPTS: u32 = 6;
+
 /// A device of the peer that has taken part in an AKE.
 #[derive(Debug)]
 #[cfg_attr(feature = "copies", derive(Clone))]
@@ -44,6 +47,15 @@ pub(super) struct LastSignature {
 pub(super) struct Retry {
     pub(super) at: Timestamp,
     pub(super) attempt: u32,
+}
+
+impl Retry {
+    /// The attempt that follows when the exchange has gone on: the next that repeats and does not restart. The patience
+    /// that has grown stays until the exchange is complete.
+    pub(super) const fn after_a_step(self) -> u32 {
+        let next = self.attempt | 1;
+        if next < MAX_ATTEMPTS { next } else { MAX_ATTEMPTS - 1 }
+    }
 }
 
 /// Our D-H Commit to whoever answers.
@@ -145,7 +157,9 @@ impl Peer {
     #[must_use]
     pub fn is_exchanging(&self, now: Timestamp, within: Duration) -> bool {
         let answered = self.contacts.iter().any(|contact| contact.retry.is_some());
-        answered || self.open_commit.as_ref().is_some_and(|commit| now.since(commit.sent) <= within)
+        // A clock that was set back makes no commit younger than it is.
+        let recent = |sent: Timestamp| sent <= now && now.since(sent) <= within;
+        answered || self.open_commit.as_ref().is_some_and(|commit| recent(commit.sent))
     }
 
     /// A message of the AKE as a line.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 
-use super::contact::{Answer, LastSignature, OpenCommit};
+use super::contact::{Answer, LastSignature, OpenCommit, Retry};
 use super::session::{Live, Phase, Session};
 use super::{Established, Event, Output, Peer, Rejection};
 use crate::ake::{Completed, Exchange, FIRST_KEYID, Fault, Refusal, Step};
@@ -150,7 +150,9 @@ impl Peer {
     ) {
         let instance = header.route.sender();
         let open_leap = self.open_commit.as_ref().map_or(0, |commit| commit.leap);
-        let retry = self.next_retry(&step.next, 1, now, rng);
+        // A step forward is repeated first, but no sooner than the peer has shown to need.
+        let attempt = self.contact(instance).and_then(|contact| contact.retry).map_or(1, Retry::after_a_step);
+        let retry = self.next_retry(&step.next, attempt, now, rng);
         let Some(contact) = self.contact_mut(instance, now) else {
             return self.reject_on(header.route, Rejection::UnknownInstance);
         };

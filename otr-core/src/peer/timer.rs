@@ -4,13 +4,10 @@ use core::time::Duration;
 
 use rand_core::CryptoRng;
 
-use super::contact::Retry;
+use super::contact::{MAX_ATTEMPTS, Retry};
 use super::{Event, Peer};
 use crate::Timestamp;
 use crate::ake::Exchange;
-
-/// How often a standing AKE is taken up again before we leave it to the users.
-const MAX_ATTEMPTS: u32 = 6;
 
 impl Peer {
     /// When [`Peer::handle_timeout`] is due; `None` while nothing waits for time.
@@ -48,7 +45,8 @@ impl Peer {
         }
     }
 
-    /// The deadline of an exchange that the peer has answered. Jitter keeps two sides from restarting in step.
+    /// The deadline of an exchange that the peer has answered. Jitter keeps two sides from restarting in step; each
+    /// deadline is twice as far away as the one before, so that an exchange over a slow network comes to its end.
     pub(super) fn next_retry(
         &self,
         exchange: &Exchange,
@@ -64,8 +62,9 @@ impl Peer {
                     return None;
                 }
                 let share = f64::from(rng.next_u32()) / f64::from(u32::MAX);
-                let jitter = Duration::try_from_secs_f64(base.as_secs_f64() * share).unwrap_or(base);
-                Some(Retry { at: now.after(base.saturating_add(jitter)), attempt })
+                let patience = base.saturating_mul(1 << attempt.saturating_sub(1).min(MAX_ATTEMPTS));
+                let jitter = Duration::try_from_secs_f64(patience.as_secs_f64() * share).unwrap_or(patience);
+                Some(Retry { at: now.after(patience.saturating_add(jitter)), attempt })
             }
         }
     }

@@ -118,6 +118,35 @@ fn a_line_of_the_handshake_that_is_lost_is_made_up_for_by_time() {
 }
 
 #[test]
+fn a_handshake_over_a_slow_network_comes_to_its_end() {
+    const LATENCY: Duration = Duration::from_secs(25);
+    for version in [Version::V2, Version::V3] {
+        let mut pair = Pair::new(39, with_retry(version));
+        pair.act(Alice, |peer, now, rng| peer.open_exchange(version, now, rng));
+        let mut under_way = std::collections::VecDeque::new();
+        for _ in 0..60 {
+            for side in [Alice, Bob] {
+                let due = pair.now.after(LATENCY);
+                let lines = std::mem::take(&mut pair.end_mut(side).wire);
+                under_way.extend(lines.into_iter().map(|line| (due, side.other(), line.bytes)));
+            }
+            let arrives = under_way.front().map(|(due, ..)| *due);
+            let timer = [Alice, Bob].into_iter().filter_map(|side| pair.end(side).peer.poll_timeout()).min();
+            let Some(next) = arrives.into_iter().chain(timer).min() else { break };
+            pair.wait(next.since(pair.now));
+            while under_way.front().is_some_and(|(due, ..)| *due <= pair.now) {
+                let Some((_, to, line)) = under_way.pop_front() else { break };
+                pair.hand(to, &line);
+            }
+        }
+        assert!(under_way.is_empty(), "the two never fall silent");
+        let commits = pair.end(Alice).sent.len() + pair.end(Bob).sent.len();
+        assert!(commits <= 16, "{commits} messages for one session");
+        assert_usable(&mut pair);
+    }
+}
+
+#[test]
 fn a_handshake_nobody_finishes_is_given_up() {
     let mut pair = Pair::new(31, with_retry(Version::V3));
     pair.act(Alice, |peer, now, rng| peer.open_exchange(Version::V3, now, rng));

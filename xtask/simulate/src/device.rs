@@ -67,6 +67,11 @@ pub(crate) struct Device {
     pub(crate) texts: u32,
     /// Items that the application has not taken.
     pub(crate) untaken: Vec<u64>,
+    /// The generation of the row when the program started: until the next commit the row does not know that the
+    /// counters have leapt.
+    pub(crate) started_at: u64,
+    /// It is a clone of another one.
+    pub(crate) original: Option<usize>,
     /// The user was asked for the SMP secret.
     pub(crate) smp_asked: bool,
     /// What a plain OTR client has shown.
@@ -181,6 +186,8 @@ impl Device {
             commits: 0,
             texts: 0,
             untaken: Vec::new(),
+            started_at: 0,
+            original: None,
             smp_asked: false,
             shown: Vec::new(),
         })
@@ -216,6 +223,8 @@ impl Device {
             commits: 0,
             texts: self.texts + 1_000_000,
             untaken: Vec::new(),
+            started_at: 0,
+            original: None,
             smp_asked: false,
             shown: Vec::new(),
         }

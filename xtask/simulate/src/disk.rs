@@ -92,6 +92,11 @@ impl Disk {
         Self { media: self.media.copied(), rows: self.rows, fault: false }
     }
 
+    /// As the snapshot of a virtual machine has it: nothing tells it from the original.
+    pub(crate) fn twin(&self) -> Self {
+        Self { media: self.media.after_crash(Aftermath::Killed), rows: self.rows, fault: false }
+    }
+
     /// Puts the rows of a backup in place of those that are here; the cells stay.
     pub(crate) fn restore_rows(&self, backup: &Self) {
         match self.rows {

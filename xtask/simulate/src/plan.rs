@@ -73,6 +73,8 @@ pub enum Action {
     Ask(usize),
     /// The user ends it.
     End(usize),
+    /// The user has all keys forgotten, as at the end of their time.
+    Forget(usize),
     /// The user withdraws the oldest text that waits.
     Cancel(usize),
     /// The user lets go what is held for trust.
@@ -111,6 +113,8 @@ pub enum Action {
     RestoreCopy(usize),
     /// A copy of the store goes to another machine and is started there.
     Clone(usize),
+    /// A copy that cannot be told from the original, as of a virtual machine, is started elsewhere.
+    Twin(usize),
     /// The connection breaks; the program is back after some milliseconds.
     Cut(usize, u64),
     /// The device's clock jumps (milliseconds).

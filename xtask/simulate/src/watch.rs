@@ -93,8 +93,22 @@ impl Watch {
         }
         let accepted = accepted(&row);
         check::nothing_revealed_is_accepted(&self.revealed, &accepted)?;
+        self.let_go_what_is_past(&row);
         self.row = Some(Rc::new(row));
         Ok(())
+    }
+
+    /// Of a text that went to a peer that has not shown to be an O2TR client nothing is known but that it left.
+    fn let_go_what_is_past(&mut self, after: &ConversationRecord) {
+        let Some(before) = self.row.clone() else { return };
+        for text in &before.outbox {
+            let TextState::InFlight(flight) = text.state else { continue };
+            let record = before.sessions.iter().find(|record| record.id == flight.session);
+            let plain = record.is_some_and(|record| record.capability.is_none());
+            if plain && !after.outbox.iter().any(|known| known.id == text.id) {
+                self.unheard.insert(text.id.clone());
+            }
+        }
     }
 
     fn learn_keys(&mut self, row: &ConversationRecord) {
@@ -172,6 +186,18 @@ impl Watch {
         check::a_key_encrypts_at_most_k(uses, self.k)
     }
 
+    /// 1, for two copies of one store: even then no counter encrypts twice.
+    ///
+    /// # Errors
+    /// It does not hold.
+    pub fn counters_differ(&self, copy: &Self) -> Check {
+        for (key, uses) in &copy.uses {
+            let Some(known) = self.uses.get(key) else { continue };
+            uses.iter().try_for_each(|new| check::a_counter_encrypts_once(known, new))?;
+        }
+        Ok(())
+    }
+
     /// The application is told something. `peer`: whether the other end has committed a text.
     ///
     /// # Errors
@@ -241,6 +267,12 @@ impl Watch {
     #[must_use]
     pub fn fate(&self, id: &str) -> Option<Whereabouts> {
         self.fates.get(id).and_then(|fates| fates.last()).copied()
+    }
+
+    /// Whether a text has left and was never encrypted.
+    #[must_use]
+    pub fn has_left_in_clear(&self, id: &str) -> bool {
+        self.sent.contains(id) && !self.flown.contains(id)
     }
 
     /// Whether the word of what became of a text was lost with a process.

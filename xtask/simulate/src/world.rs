@@ -38,6 +38,8 @@ pub(crate) struct World {
     depths: HashMap<Vec<u8>, usize>,
     /// Lines that the server has made without knowing a key.
     forged: HashSet<Vec<u8>>,
+    /// A line may be lost for good.
+    lossy: bool,
     /// Inputs that an engine was given, and outputs that it gave.
     pub(crate) steps: u64,
     /// Told if anybody listens.
@@ -79,6 +81,7 @@ impl World {
             now: START,
             depths: HashMap::new(),
             forged: HashSet::new(),
+            lossy: false,
             steps: 0,
             story: story.then(Vec::new),
         };
@@ -121,7 +124,7 @@ impl World {
 
     /// Nobody starts one AKE after the other: there is a back-off.
     fn nobody_storms(&self, millis: u64) -> Check {
-        let most = 40 + millis / 300_000;
+        let most = 60 + millis / 60_000;
         let worst = self.devices.iter().map(|device| device.commits).max().unwrap_or(0);
         ensure(15, u64::from(worst) <= most, || format!("{worst} D-H Commits of one device in {millis} ms"))
     }
@@ -145,6 +148,7 @@ impl World {
     }
 
     pub(crate) fn set_weather(&mut self, weather: &Weather) {
+        self.lossy |= weather.drop > 0 || weather.modify > 0 || weather.hold_days > 0;
         let faults = transport_mem::Faults {
             drop: weather.drop,
             duplicate: weather.duplicate,

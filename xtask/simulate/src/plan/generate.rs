@@ -132,7 +132,7 @@ fn setup(theme: Theme, dice: &mut Dice) -> Setup {
         archive: two,
         carbons: two && dice.one_in(2),
         resumption: dice.pick(&[0, 0, 30, 300], 0),
-        max_line: dice.pick(&[65_536, 65_536, 65_536, 2000, 500], 65_536),
+        max_line: dice.pick(&[65_536, 65_536, 65_536, 4000, 700], 65_536),
     }
 }
 
@@ -189,7 +189,7 @@ fn action(theme: Theme, d: usize, dice: &mut Dice) -> Action {
         kind += 1;
     }
     match kind {
-        0 => Action::Send(d, if dice.one_in(20) { 3000 } else { 8 }),
+        0 => Action::Send(d, if dice.one_in(20) { 600 } else { 8 }),
         1 => crash(d, dice),
         2 => disk(d, dice),
         3 => copy(d, dice),
@@ -231,7 +231,8 @@ fn copy(d: usize, dice: &mut Dice) -> Action {
     match dice.below(10) {
         0..5 => Action::Backup(d),
         5 | 6 => Action::RestoreRows(d),
-        7 | 8 => Action::RestoreCopy(d),
+        7 => Action::RestoreCopy(d),
+        8 => Action::Twin(d),
         _ => Action::Clone(d),
     }
 }
@@ -292,7 +293,7 @@ fn user(d: usize, dice: &mut Dice) -> Action {
         13 => Action::SendClear(d),
         14 => Action::Trust(d),
         15 => Action::Ask(d),
-        16 => Action::Cancel(d),
+        16 => Action::Forget(d),
         17 => Action::Close(d, down(dice)),
         _ => Action::Release(d),
     }

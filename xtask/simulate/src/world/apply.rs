@@ -33,6 +33,7 @@ impl World {
                 self.plain(d, |peer, now, _| peer.end(now));
                 self.act(d, |conversation, now, rng| conversation.end(now, rng))?;
             }
+            Action::Forget(d) => self.act(d, |conversation, now, rng| conversation.expire_now(now, rng))?,
             Action::Cancel(d) => self.cancel(d)?,
             Action::Release(d) => self.act(d, |conversation, now, rng| conversation.release(now, rng))?,
             Action::Trust(d) => self.act(d, |conversation, now, rng| {
@@ -70,7 +71,8 @@ impl World {
             Action::Backup(d) => self.back_up(d)?,
             Action::RestoreRows(d) => self.restore(d, false)?,
             Action::RestoreCopy(d) => self.restore(d, true)?,
-            Action::Clone(d) => self.clone_device(d)?,
+            Action::Clone(d) => self.clone_device(d, false)?,
+            Action::Twin(d) => self.clone_device(d, true)?,
             Action::Cut(d, back) => {
                 if let Some(device) = self.devices.get(d) {
                     self.server.cut(device.id, Some(Duration::from_millis(back)));
@@ -237,18 +239,29 @@ impl World {
     }
 
     /// The store is copied and started elsewhere, under the same account and tag.
-    fn clone_device(&mut self, index: usize) -> Check {
+    fn clone_device(&mut self, index: usize, unnoticed: bool) -> Check {
         if self.devices.len() >= MOST_DEVICES || !self.flush(index)? {
             return Ok(());
         }
         let number = self.devices.len();
         let seed = self.seed;
-        let Some(device) = self.devices.get(index).filter(|device| !device.legacy && device.program.is_some()) else {
+        let Some(device) = self
+            .devices
+            .get(index)
+            .filter(|device| !device.legacy && device.program.is_some() && device.original.is_none())
+        else {
             return Ok(());
         };
         let own = o2tr::transport::PeerId::new(if device.account == 0 { "alice" } else { "bob" });
         let id = self.server.add_device(&own, &format!("device-{number}"));
-        let clone = device.cloned(id, Randomness::new(seed, number as u64));
+        let mut clone = device.cloned(id, Randomness::new(seed, number as u64));
+        clone.original = Some(index);
+        if unnoticed {
+            clone.disk = device.disk.twin();
+            (clone.tampered, clone.moved) = (device.tampered, device.moved);
+            // What one of the two sends and is told, the other does not know.
+            clone.watch.strict = false;
+        }
         self.devices.push(clone);
         self.start(number)
     }

@@ -123,6 +123,7 @@ impl World {
             return Ok(());
         }
         let before = device.watch.row.clone();
+        let known = device.generation > device.started_at;
         device.watch.cause = self.depths.get(&line).copied().unwrap_or(0);
         let done = self.turn(index, |conversation, now, rng| {
             conversation.handle_delivery(&line, &evidence, now, rng);
@@ -133,6 +134,7 @@ impl World {
             return Ok(());
         }
         if self.forged.contains(&line)
+            && known
             && let (Some(before), Some(after)) = (before, device.watch.row.clone())
         {
             invariants::unauthenticated_input_changes_nothing(&before, &after)?;

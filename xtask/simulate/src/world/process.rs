@@ -29,6 +29,7 @@ impl World {
             match device.open()? {
                 Some((vault, row)) => {
                     let conversation = device.load(row, now)?;
+                    device.started_at = device.generation;
                     let kind = Kind::O2tr { vault, conversation: Box::new(conversation) };
                     device.program = Some(Program::new(kind));
                 }
@@ -131,7 +132,7 @@ impl World {
 
 impl Device {
     /// Opens the store and reads the row; `None` if the disk fails.
-    fn open(&mut self) -> Result<Option<(Box<dyn EkmStore>, Found)>, Violation> {
+    fn open(&mut self) -> Result<Option<Opened>, Violation> {
         let opened = self.disk.open();
         let mut vault = match opened {
             Ok(vault) => vault,
@@ -224,7 +225,9 @@ impl Device {
     }
 }
 
-/// What a store holds of the conversation.
+/// An open store, and what it holds of the conversation.
+type Opened = (Box<dyn EkmStore>, Found);
+
 enum Found {
     Row(Option<Loaded>),
     /// There is a row and it cannot be read.
