@@ -111,9 +111,9 @@ impl<'a> Course<'a> {
         let Outcome { end, lines, claims } = turn.done;
         self.ends[side] = end;
         self.wires[1 - side].extend(lines);
-        claims.iter().try_for_each(|text| {
-            acknowledged_was_committed(self.ends[1 - side].watch.committed.contains(text), text)
-        })
+        claims
+            .iter()
+            .try_for_each(|text| acknowledged_was_committed(self.ends[1 - side].watch.committed.contains(text), text))
     }
 
     /// Time passes for both; lines arrive at once, deadlines are kept.
@@ -152,7 +152,10 @@ impl<'a> Course<'a> {
             let known = |id: &str| {
                 let fate = end.watch.fate(id);
                 end.watch.is_unheard(id)
-                    || matches!(fate, Some(Whereabouts::Acknowledged | Whereabouts::Unconfirmed | Whereabouts::Cancelled))
+                    || matches!(
+                        fate,
+                        Some(Whereabouts::Acknowledged | Whereabouts::Unconfirmed | Whereabouts::Cancelled)
+                    )
             };
             let arrived = |text: &String| peer.shown.contains(text);
             end.watch.texts.iter().find(|(id, text)| !known(id) && !arrived(text)).map(|(id, _)| id.clone())

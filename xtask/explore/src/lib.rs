@@ -34,4 +34,4 @@ mod whole;
 #[cfg(feature = "planted-faults")]
 pub mod planted;
 
-pub use scope::{Budget, Begin, Scope};
+pub use scope::{Begin, Budget, Scope};

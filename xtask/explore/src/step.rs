@@ -214,12 +214,7 @@ impl Run {
 }
 
 /// Calls the engine. `false` if the input makes no sense now.
-fn give(
-    engine: &mut Conversation,
-    end: &mut End,
-    input: &Input<'_>,
-    rng: &mut rand_chacha::ChaCha20Rng,
-) -> bool {
+fn give(engine: &mut Conversation, end: &mut End, input: &Input<'_>, rng: &mut rand_chacha::ChaCha20Rng) -> bool {
     let now = end.clock;
     match *input {
         Input::Start => engine.start(now, rng),
@@ -288,8 +283,9 @@ fn forge(line: &[u8]) -> Option<Vec<u8>> {
     Some(text::armour(&DataMessage { encrypted: &encrypted, ..message }.encode()))
 }
 
-/// The row before, with the counters where they are now: a leap that an opening has made is stored with whatever is
-/// stored next. What is forged sends no data message, and that is seen by the uses of the keys.
+/// The row before, with what the engine had changed in memory alone and stores with whatever is stored next: the leap
+/// of an opening, and how long pairs are retained once all that waited has arrived. That what is forged sends no data
+/// message is seen by the uses of the keys.
 fn leapt(before: &ConversationRecord, after: &ConversationRecord) -> ConversationRecord {
     let mut leapt = before.clone();
     for (session, now) in leapt.peer.sessions.iter_mut().zip(&after.peer.sessions) {
@@ -298,6 +294,9 @@ fn leapt(before: &ConversationRecord, after: &ConversationRecord) -> Conversatio
         {
             ring.counter = ring.counter.max(now.counter);
         }
+    }
+    for (retained, now) in leapt.retained.iter_mut().zip(&after.retained) {
+        retained.expires = retained.expires.min(now.expires);
     }
     leapt
 }

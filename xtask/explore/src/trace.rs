@@ -48,8 +48,7 @@ pub(crate) fn first(scope: &Scope) -> Result<(Ends, Whole), Violation> {
     let [first, second] = fair::beginning(&frame, scope.begin)?;
     let mut ends = Ends::new(frame, scope.budget.crashes > 0);
     let numbers: [u32; 2] = [first, second].map(|end: End| ends.add_end(end));
-    let whole =
-        Whole { ends: numbers, wires: Default::default(), held: Default::default(), left: scope.budget };
+    let whole = Whole { ends: numbers, wires: Default::default(), held: Default::default(), left: scope.budget };
     Ok((ends, whole))
 }
 

@@ -111,7 +111,10 @@ impl Whole {
         if let Some(side) = [0, 1].into_iter().find(|side| is_dead(*side)) {
             return vec![(side, What::Restore)];
         }
-        [0, 1].into_iter().flat_map(|side| self.choices_of(side, ends).into_iter().map(move |what| (side, what))).collect()
+        [0, 1]
+            .into_iter()
+            .flat_map(|side| self.choices_of(side, ends).into_iter().map(move |what| (side, what)))
+            .collect()
     }
 
     fn choices_of(&self, side: u8, ends: &Ends) -> Vec<What> {
@@ -295,8 +298,7 @@ mod tests {
     #[test]
     fn a_whole_is_packed_and_unpacked() {
         let left = Budget { texts: 1, starts: 2, timers: 3, faults: 4, crashes: 5 };
-        let whole =
-            Whole { ends: [7, 8], wires: [vec![1, 2], vec![]], held: [vec![], vec![3]], left };
+        let whole = Whole { ends: [7, 8], wires: [vec![1, 2], vec![]], held: [vec![], vec![3]], left };
         assert_eq!(Whole::unpack(&whole.pack()), Some(whole));
         assert_eq!(Whole::unpack(&[1, 2, 3]), None);
     }

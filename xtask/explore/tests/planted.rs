@@ -10,8 +10,7 @@ use otr_core::planted::{Fault, plant};
 #[test]
 fn faults_are_found_by_their_invariants_at_a_small_depth() {
     let budget = Budget { texts: 3, starts: 0, timers: 1, faults: 1, crashes: 0 };
-    let limits =
-        Limits { depth: 6, time: None, states: 100_000, ends: 20_000, fair_depth: 1, fair_every: 0 };
+    let limits = Limits { depth: 6, time: None, states: 100_000, ends: 20_000, fair_depth: 1, fair_every: 0 };
     let expected = [
         (Fault::EffectBeforeCommit, [3, 17].as_slice()),
         (Fault::InboxNotCommitted, &[9, 17]),

@@ -5,8 +5,7 @@ use explore::search::{Limits, Report, search};
 use explore::trace::Trace;
 use explore::{Begin, Budget, Scope};
 
-const LIMITS: Limits =
-    Limits { depth: 3, time: None, states: 1_000_000, ends: 50_000, fair_depth: 1, fair_every: 100 };
+const LIMITS: Limits = Limits { depth: 3, time: None, states: 1_000_000, ends: 50_000, fair_depth: 1, fair_every: 100 };
 
 fn holds(begin: Begin, budget: Budget, limits: &Limits) -> Report {
     let report = search(&Scope { begin, k: 2, budget }, limits, |_| {});
@@ -52,5 +51,9 @@ fn an_impossible_action_of_a_trace_is_told_and_changes_nothing() {
     let replay = serde_json::from_str::<Trace>(text).unwrap().replay();
     assert_eq!(replay.violation, None);
     assert!(replay.story.iter().any(|line| line.contains("makes no sense")), "{:?}", replay.story);
-    assert!(replay.story.iter().any(|line| line.contains("?OTRv23?")), "the text asks for a session: {:?}", replay.story);
+    assert!(
+        replay.story.iter().any(|line| line.contains("?OTRv23?")),
+        "the text asks for a session: {:?}",
+        replay.story
+    );
 }
