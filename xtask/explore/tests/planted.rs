@@ -14,7 +14,8 @@ fn faults_are_found_by_their_invariants_at_a_small_depth() {
     let expected = [
         (Fault::EffectBeforeCommit, [3, 17].as_slice()),
         (Fault::InboxNotCommitted, &[9, 17]),
-        (Fault::ThresholdOffByOne, &[2]),
+        (Fault::AcknowledgedUnread, &[10]),
+        (Fault::RetainedEndsSession, &[14]),
         (Fault::QueuedDropped, &[8]),
         (Fault::RevealedTooEarly, &[5]),
         (Fault::MacSkipped, &[11]),
