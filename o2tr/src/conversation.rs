@@ -61,6 +61,7 @@ pub const MAX_READ_IDS: usize = 256;
 
 /// One peer of one account.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub struct Conversation {
     settings: Settings,
     peer: Peer,

@@ -43,6 +43,7 @@ pub const MAX_HELD_TEXTS: usize = 64;
 
 /// All of OTR with one peer of one account.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub struct Peer {
     identity: Arc<Identity>,
     settings: Settings,

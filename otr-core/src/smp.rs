@@ -94,6 +94,14 @@ pub struct Smp {
     kept: Kept,
 }
 
+/// A copy makes its tables anew.
+#[cfg(feature = "copies")]
+impl Clone for Smp {
+    fn clone(&self) -> Self {
+        Self::restore(self.snapshot())
+    }
+}
+
 impl Smp {
     /// Whether a run is under way, the user's answer outstanding included.
     #[must_use]

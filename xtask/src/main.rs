@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod constant_time;
 mod driver;
+mod explore;
 mod fuzz;
 mod provision;
 mod report;
@@ -97,6 +98,13 @@ enum Task {
     #[command(disable_help_flag = true)]
     Simulate {
         /// For the simulator; --planted builds it with faults to be found
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Explore every interleaving of a few things that can happen, state by state (--help tells more)
+    #[command(disable_help_flag = true)]
+    Explore {
+        /// For the search; --planted builds it with faults to be found
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -216,6 +224,7 @@ fn run(task: Task) -> Result<()> {
             fuzz::run(&Workspace::load()?, &fuzz::Options { time, targets, json })
         }
         Task::Simulate { arguments } => simulate::run(&Workspace::load()?, &arguments),
+        Task::Explore { arguments } => explore::run(&Workspace::load()?, &arguments),
         Task::Provision { groups, check: true } => provision::check(&groups),
         Task::Provision { groups, check: false } => provision::install(&groups),
     }

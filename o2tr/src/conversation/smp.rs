@@ -31,12 +31,14 @@ pub enum ControlError {
 
 /// A wish that waits for a key it may use. It is not stored: after a restart SMP starts anew.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct WaitingControl {
     /// Where the user was when it was said: it goes to nobody else.
     session: SessionId,
     control: Control,
 }
 
+#[cfg_attr(feature = "copies", derive(Clone))]
 enum Control {
     StartSmp { secret: Zeroizing<Vec<u8>>, question: Option<Vec<u8>> },
     RespondSmp { secret: Zeroizing<Vec<u8>> },

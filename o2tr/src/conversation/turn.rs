@@ -8,6 +8,7 @@ use super::{Commit, Conversation, Event, Output, Transmission};
 
 /// What the present turn has brought about.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct Turn {
     /// The record has changed.
     dirty: bool,
@@ -28,6 +29,7 @@ pub(super) struct Turn {
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 enum Effect {
     Transmit(u64),
     Event(Box<Event>),

@@ -17,6 +17,7 @@ pub(super) const MAX_ATTEMPTS: u32 = 6;
 
 /// A device of the peer that has taken part in an AKE.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct Contact {
     /// `None`: version 2.
     pub(super) instance: Option<InstanceTag>,
@@ -59,6 +60,7 @@ impl Retry {
 
 /// Our D-H Commit to whoever answers.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct OpenCommit {
     pub(super) version: Version,
     pub(super) committed: Committed,

@@ -11,6 +11,7 @@ use super::Line;
 
 /// A session with one (version, instance, fingerprint).
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(crate) struct Session {
     pub(super) origin: Origin,
     /// Whether we sent the Reveal Signature.
@@ -27,6 +28,7 @@ pub(crate) struct Session {
 
 /// Keys exist only while they may be used.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(crate) enum Phase {
     Encrypted(Box<Live>),
     Finished,
@@ -34,6 +36,7 @@ pub(crate) enum Phase {
 
 /// What an encrypted session holds.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(crate) struct Live {
     pub(super) ring: KeyRing,
     pub(super) smp: Smp,

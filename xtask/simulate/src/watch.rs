@@ -1,5 +1,7 @@
 //! Watches one end from outside and applies the invariants to every commit, line and event.
 
+mod digest;
+
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("o2tr-cli", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem", "transport-xmpp"]),
     ("xtask", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem", "transport-xmpp"]),
     ("simulate", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "transport-mem"]),
+    ("explore", &["otr-core", "o2tr-ekm", "o2tr-omd", "o2tr", "simulate"]),
 ];
 
 /// What tests, benches and examples of any crate may use besides: the harness, the server in memory, the checker of invariants.
