@@ -49,16 +49,6 @@ pub enum Smp {
     Failed,
 }
 
-/// Which OTR versions a program is told to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Versions {
-    /// As the program does by itself.
-    #[default]
-    Usual,
-    /// Version 2 only.
-    V2,
-}
-
 /// A chat program with one account.
 pub trait ChatClient {
     /// The name of the program.

@@ -86,6 +86,23 @@ impl Raw {
     ///
     /// As [`Raw::open`], or the server refuses.
     pub fn login(server: &Server, account: &str, resource: &str) -> Result<Self> {
+        let mut raw = Self::authenticate(server, account)?;
+        raw.send(&format!(
+            "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource>\
+             </bind></iq>"
+        ))?;
+        let bound = raw.wait_for(|stanza| stanza.contains("<jid>"))?;
+        let jid = bound.split(['<', '>']).skip_while(|part| *part != "jid").nth(1);
+        jid.context("no JID in the answer")?.clone_into(&mut raw.jid);
+        Ok(raw)
+    }
+
+    /// Logs in by PLAIN and binds nothing: a stream may be resumed now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Raw::login`].
+    pub fn authenticate(server: &Server, account: &str) -> Result<Self> {
         let mut raw = Self::open(server, false)?;
         raw.features()?;
         let secret = format!("\0{account}\0{}", server.password(account));
@@ -97,13 +114,6 @@ impl Raw {
         }
         raw.begin(server)?;
         raw.features = raw.features()?;
-        raw.send(&format!(
-            "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource>\
-             </bind></iq>"
-        ))?;
-        let bound = raw.wait_for(|stanza| stanza.contains("<jid>"))?;
-        let jid = bound.split(['<', '>']).skip_while(|part| *part != "jid").nth(1);
-        jid.context("no JID in the answer")?.clone_into(&mut raw.jid);
         Ok(raw)
     }
 

@@ -1,8 +1,9 @@
 //! The servers that tests start: they are what was ordered, die, and come back.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use xtask::raw::Raw;
@@ -28,6 +29,15 @@ fn on_both(setup: &Setup, test: impl Fn(Server) + Sync) {
 
 fn message(to: &str, text: &str) -> String {
     format!("<message to='{to}' type='chat' id='{text}'><body>{text}</body></message>")
+}
+
+/// What a server agrees to when everything is offered.
+fn tls_version(server: &Server) -> String {
+    let at = format!("127.0.0.1:{}", server.direct_tls_port());
+    let output = Command::new("openssl").args(["s_client", "-brief", "-connect", &at]).stdin(Stdio::null()).output();
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    let version = said.lines().find_map(|line| line.strip_prefix("Protocol version: "));
+    version.unwrap_or_else(|| panic!("{said}")).to_owned()
 }
 
 fn is_up(server: &Server) -> bool {
@@ -101,6 +111,40 @@ fn the_mechanisms_are_those_ordered() {
 }
 
 #[test]
+fn a_lost_stream_is_resumed_with_what_came_meanwhile() {
+    on_both(&Setup::default(), |server| {
+        let mut alice = Raw::login(&server, "alice", "one").unwrap();
+        alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/><presence/>").unwrap();
+        let enabled = alice.wait_for(|stanza| stanza.starts_with("<enabled")).unwrap();
+        let id = enabled.split(['\'', '"']).skip_while(|part| !part.ends_with(" id=")).nth(1).unwrap();
+        // Its presence comes back: from now on it is there.
+        alice.wait_for(|stanza| stanza.starts_with("<presence")).unwrap();
+        alice.kill().unwrap();
+        let mut bob = Raw::login(&server, "bob", "two").unwrap();
+        bob.send(&message("alice@localhost", "meanwhile")).unwrap();
+        let mut again = Raw::authenticate(&server, "alice").unwrap();
+        again.send(&format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>")).unwrap();
+        again.wait_for(|stanza| stanza.starts_with("<resumed")).unwrap();
+        again.wait_for(|stanza| stanza.contains("<body>meanwhile</body>")).unwrap();
+    });
+}
+
+#[test]
+fn after_the_time_ordered_a_lost_stream_is_given_up() {
+    on_both(&Setup { resumption: 1, ..Setup::default() }, |server| {
+        let mut bob = Raw::login(&server, "bob", "two").unwrap();
+        bob.send("<presence/>").unwrap();
+        let mut alice = Raw::login(&server, "alice", "one").unwrap();
+        alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/><presence/>").unwrap();
+        let is_alice = |stanza: &str| stanza.starts_with("<presence") && stanza.contains("alice@localhost/one");
+        bob.wait_for(is_alice).unwrap();
+        alice.kill().unwrap();
+        let gone = bob.wait_for(is_alice).unwrap();
+        assert!(gone.contains("unavailable"), "{gone}");
+    });
+}
+
+#[test]
 fn bad_certificates_are_bad() {
     for (certificate, reason) in [
         (Certificate::Expired, "certificate has expired"),
@@ -125,6 +169,7 @@ fn a_server_may_know_less() {
         ..Setup::default()
     };
     on_both(&setup, |server| {
+        assert_eq!(tls_version(&server), "TLSv1.2");
         let mut stranger = Raw::login(&server, "mallory", "one").unwrap();
         stranger.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>").unwrap();
         let roster = stranger.wait_for(|stanza| stanza.contains("id='r'")).unwrap();
@@ -152,6 +197,7 @@ fn a_server_by_default_knows_everything() {
         alice.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").unwrap();
         let enabled = alice.wait_for(|stanza| stanza.starts_with("<enabled")).unwrap();
         assert!(enabled.contains("resume"), "{enabled}");
+        assert_eq!(tls_version(&server), "TLSv1.3");
         let features = Raw::open(&server, true).unwrap().features().unwrap();
         for mechanism in ["PLAIN<", "SCRAM-SHA-1<", "SCRAM-SHA-256<"] {
             assert!(features.contains(mechanism), "{features}");

@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
@@ -20,6 +20,9 @@ use crate::servers::Server;
 
 /// Key generation included.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a question waits for its answer before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Of Linux: opening a FIFO that nobody reads fails instead of waiting.
 const O_NONBLOCK: i32 = 0o4000;
@@ -82,8 +85,13 @@ impl Mcabber {
     /// Gives a command and returns the first line after it that is an answer.
     fn ask(&self, command: &str, is_answer: impl Fn(&str) -> bool) -> Result<String> {
         let before = self.trace().len();
-        self.command(command)?;
+        let mut asked = None::<Instant>;
         let answer = wait_until(&format!("mcabber to answer {command:?}"), PATIENCE, || {
+            // It may know nothing of a contact before the server has told it.
+            if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
+                self.command(command)?;
+                asked = Some(Instant::now());
+            }
             let trace = self.trace();
             let new = trace.get(before..).unwrap_or_default();
             // Each line begins with a date in brackets.
@@ -114,6 +122,8 @@ impl ChatClient for Mcabber {
     }
 
     fn start_otr(&mut self, peer: &str) -> Result<()> {
+        // A contact that it does not know yet it would silently not ask.
+        self.otr_state(peer)?;
         self.command(&format!("otr start {peer}"))
     }
 

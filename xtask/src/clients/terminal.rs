@@ -46,7 +46,9 @@ impl Terminal {
         command.arg("-S").arg(&socket).args(["-f", "/dev/null", "-D"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).env("LANG", "C.UTF-8");
         let tmux = Guard::spawn("tmux", command)?;
-        wait_until("tmux", PATIENCE, || Ok(socket.exists().then_some(())))?;
+        // A screen that stays when its program has ended tells why. The socket is there before anybody listens to it.
+        let options = ["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status", "off"];
+        wait_until("tmux", PATIENCE, || Ok(tmux_says(&socket, &options).ok()))?;
         let (columns, lines) = inside.size;
         let mut arguments = vec!["new-session".to_owned(), "-d".to_owned()];
         arguments.extend(["-x".to_owned(), columns.to_string(), "-y".to_owned(), lines.to_string()]);
@@ -59,8 +61,6 @@ impl Terminal {
         arguments.push(inside.program.display().to_string());
         arguments.extend(inside.arguments.iter().map(|&argument| argument.to_owned()));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        // A screen that stays when its program has ended tells why.
-        tmux_says(&socket, &["set-option", "-g", "remain-on-exit", "on", ";", "set-option", "-g", "status", "off"])?;
         tmux_says(&socket, &arguments)?;
         let program = tmux_says(&socket, &["display-message", "-p", "#{pane_pid}"])?;
         let program = program.trim().parse().with_context(|| format!("{program:?} is no process id"))?;
@@ -131,7 +131,8 @@ impl Terminal {
     /// The program does not end.
     pub fn kill(self) -> Result<()> {
         self.kill_program();
-        wait_until("the end of the program", PATIENCE, || Ok((!self.is_running()).then_some(())))
+        // tmux says that it is dead as soon as nobody holds the terminal any more, which can be earlier.
+        wait_until("the end of the program", PATIENCE, || Ok((!is_alive(self.program)).then_some(())))
     }
 
     fn kill_program(&self) {
@@ -146,6 +147,13 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.kill_program();
     }
+}
+
+/// Whether a process is there and not only waiting for its parent to take note of its end.
+fn is_alive(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = status.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 fn tmux_says(socket: &Path, arguments: &[&str]) -> Result<String> {
@@ -177,9 +185,9 @@ mod tests {
         let seen = |screen: &str| screen.matches("grüße; $HOME\n").count() == 2;
         wait_until("the text", PATIENCE, || Ok(terminal.screen()?.as_str()).map(|screen| seen(screen).then_some(())))
             .unwrap();
-        let program = PathBuf::from(format!("/proc/{}", terminal.program()));
-        assert!(terminal.is_running() && program.exists());
+        let program = terminal.program();
+        assert!(terminal.is_running() && is_alive(program));
         terminal.kill().unwrap();
-        assert!(!program.exists());
+        assert!(!is_alive(program));
     }
 }

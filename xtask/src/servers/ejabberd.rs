@@ -55,6 +55,8 @@ pub(super) fn command(server: &Server) -> Result<Command> {
     let mut command = guarded("erl");
     command
         .args(["-noshell", "-noinput", "+P", "250000", "-ejabberd", "quiet", "true"])
+        // Schedulers that have nothing to do sleep at once: others need the processor.
+        .args(["+S", "2:2", "+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"])
         .arg("-mnesia")
         .arg("dir")
         .arg(format!("{:?}", server.path("mnesia")))
