@@ -3,12 +3,14 @@
 mod bench;
 mod ci;
 mod driver;
+mod matrix;
 mod provision;
 mod shell;
 mod test;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -57,6 +59,33 @@ enum Task {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Run every combination of transport, store, peer, scenario and fault with real processes
+    ///
+    /// Fails when a combination does. Those that mean nothing are told with the reason, and so are those for which
+    /// something is missing on this machine; with CI=true that is a failure.
+    Matrix {
+        /// Only a few combinations that contain every value, each transport with each peer, and each scenario with each fault
+        #[arg(long)]
+        quick: bool,
+        /// Only combinations with these values, such as prosody,files,kill: of one kind any, of several kinds all
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Write the results there as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Write the results there as one page
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// How many combinations run at a time
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        jobs: u16,
+        /// First install what is missing: Debian packages, and potr into a folder of its own
+        #[arg(long)]
+        provision: bool,
+        /// Test this o2tr instead of building one
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
     },
     /// Install the Debian packages that the tests need
     ///
@@ -110,6 +139,11 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(&Workspace::load()?),
         Task::Bench { what: Bench::Peers { rounds, only, json } } => {
             bench::peers(&Workspace::load()?, &bench::Options { rounds, only, json })
+        }
+        Task::Matrix { quick, only, json, html, jobs, provision, program } => {
+            let jobs = jobs.into();
+            let options = matrix::Options { quick, only, json, html, jobs, provision, program };
+            matrix::run(&Workspace::load()?, &options)
         }
         Task::Provision { groups, check: true } => provision::check(&groups),
         Task::Provision { groups, check: false } => provision::install(&groups),
