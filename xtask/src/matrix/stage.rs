@@ -45,6 +45,8 @@ pub(super) struct Stage<'a> {
     them: Them,
     /// Whether our process is not there at present.
     away: bool,
+    /// How many events of ours were before the last start.
+    started: usize,
     between: Between,
     /// The texts that each has said: ours, theirs.
     said: [Vec<String>; 2],
@@ -100,7 +102,8 @@ impl<'a> Stage<'a> {
             }
         };
         let said = [Vec::new(), Vec::new()];
-        let mut stage = Self { cell, launch, us, them, away: false, between, said, doomed: Vec::new(), log };
+        let mut stage =
+            Self { cell, launch, us, them, away: false, started: 0, between, said, doomed: Vec::new(), log };
         stage.note("both endpoints are started");
         if stage.is_online() {
             stage.log_in([0, 0])?;
@@ -195,6 +198,11 @@ impl<'a> Stage<'a> {
         self.us.said.iter().filter(|event| event.is(kind)).collect()
     }
 
+    /// As [`events`](Self::events), since our process was started the last time.
+    pub(super) fn events_since_start(&self, kind: &str) -> Vec<&xtask::pipe::Event> {
+        self.us.said.iter().skip(self.started).filter(|event| event.is(kind)).collect()
+    }
+
     /// Begins a comparison of secrets.
     pub(super) fn smp_ask(&mut self, side: Side, secret: &str) -> Result<()> {
         for pipe in [Some(&mut self.us), self.them.pipe()].into_iter().flatten() {
@@ -283,6 +291,7 @@ impl<'a> Stage<'a> {
         let Pipe { process, .. } = self.launch.ours(server)?;
         self.us.process = process;
         self.away = false;
+        self.started = marks[0];
         let ready = format!("we are back: {:?}", self.us.process.ready());
         self.note(&ready);
         if self.is_online() { self.see_us(marks[0]) } else { Ok(()) }
@@ -455,7 +464,8 @@ impl<'a> Stage<'a> {
             }
             match (&mut self.between, event.is("inject")) {
                 (Between::Wire(wire), true) => {
-                    wire.put(side.other(), event.text("msg").context("inject without msg")?.to_owned());
+                    let line = event.text("msg").context("inject without msg")?.to_owned();
+                    wire.put(side.other(), line, self.log);
                 }
                 _ => pipe.said.push(event),
             }

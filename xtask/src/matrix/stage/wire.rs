@@ -37,9 +37,13 @@ impl Wire {
         }
     }
 
-    /// Puts a line on its way.
-    pub(super) fn put(&mut self, to: Side, line: String) {
-        self.lines[to.index()].push(line);
+    /// Puts a line on its way, or loses it.
+    pub(super) fn put(&mut self, to: Side, line: String, log: &mut String) {
+        if std::mem::take(&mut self.losing[to.index()]) {
+            let _ = writeln!(log, "-- lost: {}", super::end::shorten(&line));
+        } else {
+            self.lines[to.index()].push(line);
+        }
     }
 
     pub(super) fn lose_next(&mut self, to: Side) {
@@ -58,11 +62,6 @@ impl Wire {
     /// What arrives now.
     pub(super) fn take(&mut self, to: Side, log: &mut String) -> Vec<String> {
         let mut lines = std::mem::take(&mut self.lines[to.index()]);
-        if self.losing[to.index()] && !lines.is_empty() {
-            self.losing[to.index()] = false;
-            let lost = lines.remove(0);
-            let _ = writeln!(log, "-- lost: {}", super::end::shorten(&lost));
-        }
         if self.reversing[to.index()] && lines.len() > 1 {
             let _ = writeln!(log, "-- {} lines arrive in reverse order", lines.len());
             lines.reverse();
@@ -98,7 +97,7 @@ mod tests {
 
     fn pass(wire: &mut Wire, to: Side) -> Vec<String> {
         for line in ["one", "two", "three"] {
-            wire.put(to, line.to_owned());
+            wire.put(to, line.to_owned(), &mut String::new());
         }
         wire.take(to, &mut String::new())
     }
