@@ -8,6 +8,8 @@ use super::cell::{Cell, Fault, Scenario, Transport};
 
 /// The longest log of a cell that passed, in bytes: its beginning and its end say enough.
 const PASSED_LOG: usize = 6_000;
+/// How a line begins that tells what happened, not what was said.
+const EVENT: &str = "-- ";
 /// The longest log of a cell that failed.
 const FAILED_LOG: usize = 200_000;
 
@@ -159,21 +161,25 @@ impl fmt::Display for Report {
     }
 }
 
-/// A text without its middle, if it is too long.
+/// A text without its middle, if it is too long; what happened stays, only what was said is left out.
 fn middle_left_out(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let half = most / 2;
-    let head: String = text.lines().scan(0, |sum, line| take(sum, line, half)).collect();
-    let mut tail: Vec<_> = text.lines().rev().scan(0, |sum, line| take(sum, line, half)).collect();
-    tail.reverse();
-    format!("{head}[…]\n{}", tail.concat())
-}
-
-fn take(sum: &mut usize, line: &str, most: usize) -> Option<String> {
-    *sum += line.len() + 1;
-    (*sum <= most).then(|| format!("{line}\n"))
+    let (mut short, mut at, mut leaving_out) = (String::new(), 0, false);
+    for line in text.lines() {
+        at += line.len() + 1;
+        let is_inside = at > most / 2 && at + most / 2 <= text.len();
+        if !is_inside || line.starts_with(EVENT) {
+            short.push_str(line);
+            short.push('\n');
+            leaving_out = false;
+        } else if !leaving_out {
+            short.push_str("[…]\n");
+            leaving_out = true;
+        }
+    }
+    short
 }
 
 #[cfg(test)]
@@ -211,10 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_keeps_both_ends() {
-        let log: String = (0..1000).map(|number| format!("line {number}\n")).collect();
+    fn a_long_log_keeps_both_ends_and_what_happened() {
+        let line = |number: u32| if number == 500 { "-- killed\n".to_owned() } else { format!("line {number}\n") };
+        let log: String = (0..1000).map(line).collect();
         let short = middle_left_out(&log, 100);
-        assert!(short.starts_with("line 0\n") && short.ends_with("line 999\n") && short.len() < 120, "{short}");
+        assert!(short.starts_with("line 0\n") && short.ends_with("line 999\n") && short.len() < 130, "{short}");
+        assert!(short.contains("[…]\n-- killed\n[…]\n"), "{short}");
         assert_eq!(middle_left_out(&log, log.len()), log);
     }
 }

@@ -187,25 +187,25 @@ fn check_shown(stage: &mut Stage<'_>) -> Result<()> {
 /// Secrets are compared three times; the fault strikes in the first.
 fn smp(stage: &mut Stage<'_>) -> Result<()> {
     private(stage)?;
-    stage.smp_ask(Side::Us, "the same")?;
+    stage.smp_ask(Side::Us, "same")?;
     asked(stage, Side::Them)?;
     if stage.cell.fault == Fault::Lost {
         stage.lose_next(Side::Them);
     }
     stage.strike()?;
-    stage.smp_answer(Side::Them, "the same")?;
+    stage.smp_answer(Side::Them, "same")?;
     if stage.soon(|stage| both_compared(stage, Comparison::Same))?.is_none() {
         ensure!(stage.cell.fault != Fault::None, "the secrets are the same, and nobody says so");
         stage.note("the comparison was broken off: it is given up and begun again");
         stage.smp_abort()?;
         stage.settle()?;
-        stage.smp_ask(Side::Us, "the same")?;
+        stage.smp_ask(Side::Us, "same")?;
         asked(stage, Side::Them)?;
-        stage.smp_answer(Side::Them, "the same")?;
+        stage.smp_answer(Side::Them, "same")?;
         stage.until("the result of the second comparison", |stage| both_compared(stage, Comparison::Same))?;
     }
-    for (answer, result) in [("another", Comparison::Different), ("the other", Comparison::Same)] {
-        stage.smp_ask(Side::Them, "the other")?;
+    for (answer, result) in [("another", Comparison::Different), ("other", Comparison::Same)] {
+        stage.smp_ask(Side::Them, "other")?;
         asked(stage, Side::Us)?;
         stage.smp_answer(Side::Us, answer)?;
         stage.until("the result at both", |stage| both_compared(stage, result))?;
@@ -301,8 +301,9 @@ fn end(stage: &mut Stage<'_>) -> Result<()> {
         stage.settle()?;
         ensure!(stage.privacy(Side::Them)? == Privacy::Private, "the peer cannot know of the end");
     } else {
-        // mcabber does not wait for its user.
-        let ended = if stage.cell.peer == Peer::Mcabber { Privacy::Clear } else { Privacy::Finished };
+        // These two do not wait for their users.
+        let goes_on = matches!(stage.cell.peer, Peer::Mcabber | Peer::Profanity);
+        let ended = if goes_on { Privacy::Clear } else { Privacy::Finished };
         stage.until("the peer to learn of the end", |stage| Ok((stage.privacy(Side::Them)? == ended).then_some(())))?;
     }
     stage.note("begun anew");

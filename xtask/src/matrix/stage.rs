@@ -211,7 +211,9 @@ impl<'a> Stage<'a> {
         match (side, &mut self.them) {
             (Side::Them, Them::Program(program, us)) => {
                 let _ = writeln!(self.log, "peer < start SMP");
-                program.ask_smp(us, None, secret)
+                // mcabber cannot ask a question, Pidgin cannot do without.
+                let question = (self.cell.peer != Peer::Mcabber).then_some("which?");
+                program.ask_smp(us, question, secret)
             }
             _ => self.command(side, json!({"cmd": "smp_start", "secret": secret})),
         }
@@ -490,7 +492,7 @@ impl<'a> Stage<'a> {
         }
         if let Between::Server(server) = &self.between {
             let words = server.log();
-            let tail: String = words.chars().skip(words.chars().count().saturating_sub(4000)).collect();
+            let tail: String = words.chars().skip(words.chars().count().saturating_sub(3000)).collect();
             let _ = writeln!(self.log, "-- the server's log ends with:\n{tail}");
         }
     }

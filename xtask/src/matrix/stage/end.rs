@@ -7,7 +7,7 @@ use xtask::clients::{ChatClient, OtrState, Smp};
 use xtask::pipe::{Event, PipeProcess};
 
 /// The longest line of a log, in characters: an armoured message says nothing to its reader.
-const LONGEST: usize = 260;
+const LONGEST: usize = 180;
 
 /// A process, ours or that of a driver.
 pub(super) struct Pipe {
