@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::cell::{Cell, Fault, Scenario, Transport};
+use super::cell::{Cell, Fault, Scenario};
 
 /// The longest log of a cell that passed, in bytes: its beginning and its end say enough.
 const PASSED_LOG: usize = 6_000;
@@ -149,10 +149,9 @@ impl fmt::Display for Report {
             writeln!(f, "✗ {}: {}", outcome.cell, outcome.verdict.reason().unwrap_or_default())?;
         }
         let seconds: f64 = self.outcomes.iter().map(|outcome| outcome.seconds).sum();
-        let servers = Transport::ALL.len() - 1;
         writeln!(
             f,
-            "{} passed, {} failed, {} not run, {} not applicable; {seconds:.0} s of cells, {servers} servers",
+            "{} passed, {} failed, {} not run, {} not applicable; {seconds:.0} s of cells",
             self.count("passed"),
             self.count("failed"),
             self.count("not run"),
@@ -184,7 +183,7 @@ fn middle_left_out(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cell::{Peer, Store};
+    use super::super::cell::{Peer, Store, Transport};
     use super::*;
 
     fn report(verdicts: &[Verdict]) -> Report {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
-use xtask::servers::Server;
+use xtask::process::wait_until;
+use xtask::raw::Raw;
+use xtask::servers::{Kind, Server};
 
 pub(super) use self::end::{Comparison, Privacy, Shown};
 
@@ -309,6 +311,33 @@ impl<'a> Stage<'a> {
             Fault::Server => self.restart_server(),
             Fault::None | Fault::Lost | Fault::Twice | Fault::Reordered => Ok(()),
         }
+    }
+
+    /// Waits until an ejabberd knows that our connection is gone. What it sends into a connection that is dead already it
+    /// does not store, and a plain OTR sender keeps no copy; what O2TR sends arrives in any case.
+    pub(super) fn absence_is_known(&mut self) -> Result<()> {
+        let (Between::Server(server), Them::Program(..)) = (&self.between, &self.them) else { return Ok(()) };
+        if server.kind() == Kind::Ejabberd {
+            wait_until("ejabberd to see that we are gone", PATIENCE, || {
+                Ok(server.log().contains("seconds for stream resumption").then_some(()))
+            })?;
+            self.note("ejabberd knows that we are gone");
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has what a program has sent: somebody else has got what it sent after that.
+    pub(super) fn sync_with_server(&mut self) -> Result<()> {
+        let (Between::Server(server), Them::Program(program, _)) = (&self.between, &mut self.them) else {
+            // O2TR keeps a copy until the other end has read it.
+            return Ok(());
+        };
+        let mut witness = Raw::login(server, "carol", "witness")?;
+        witness.send("<presence/>")?;
+        program.send(&server.jid("carol"), "has it all arrived?")?;
+        witness.wait_for(|element| element.contains("has it all arrived?"))?;
+        self.note("the server has what the peer has sent");
+        Ok(())
     }
 
     /// The server is killed and comes back; so do those who were logged in.
