@@ -52,6 +52,9 @@ impl Account {
     pub(crate) fn new(name: String, file: AccountFile) -> Result<Self, Failure> {
         let address = crate::xmpp::address(&file.jid)
             .map_err(|fault| Failure::usage(format!("account {name:?}: `jid`: {fault}")))?;
+        if !address.as_str().contains('@') {
+            return Err(Failure::usage(format!("account {name:?}: `jid`: an address is written name@domain")));
+        }
         let account = Self { name, address, file };
         account.settings()?;
         crate::xmpp::check(&account)?;

@@ -8,7 +8,7 @@ use o2tr::conversation::{Event, Hold, Privacy};
 use o2tr::transport::{OfflineReason, PeerId, Refusal};
 use otr_core::Policy;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::account::Account;
@@ -21,6 +21,9 @@ use crate::{signals, xmpp};
 
 /// The longest text that is read from standard input, in bytes; the engine has its own limit.
 const MAX_INPUT: u64 = 1 << 20;
+
+/// A peer that is there and has not answered is asked for a private conversation again after this time.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Sends it.
 ///
@@ -128,6 +131,8 @@ struct Watch {
     acknowledged: bool,
     encrypted: bool,
     unreadable: Option<String>,
+    /// The peer is there.
+    there: bool,
     hold: Option<Hold>,
     refused: Option<Refusal>,
     offline: Option<OfflineReason>,
@@ -135,6 +140,10 @@ struct Watch {
 }
 
 impl Watch {
+    fn waits_for_session(&self) -> bool {
+        self.connected && self.there && !self.encrypted && !self.sent && self.hold == Some(Hold::NoSession)
+    }
+
     fn note(&mut self, peer: &PeerId, id: Option<&str>, event: Option<ClientEvent>) {
         match event {
             None => self.ended = true,
@@ -142,10 +151,13 @@ impl Watch {
                 self.connected = true;
                 self.offline = None;
             }
+            // Our own good-bye.
+            Some(ClientEvent::Offline { reason: OfflineReason::Closed, .. }) => {}
             Some(ClientEvent::Offline { reason, .. }) => {
                 self.connected = false;
                 self.offline = Some(reason);
             }
+            Some(ClientEvent::Presence { from, available }) if from.peer == *peer => self.there = available,
             Some(ClientEvent::Refused { peer: whose, reason } | ClientEvent::Bounced { peer: whose, reason })
                 if whose == *peer =>
             {
@@ -198,6 +210,7 @@ async fn send(mut running: Running, arguments: &SendArguments, peer: &PeerId, te
         Some(client.send(peer, text, None).await.map_err(|error| refused(&error))?)
     };
     let mut watch = Watch::default();
+    let mut ask_at = Instant::now() + ASK_AGAIN;
     loop {
         let done = watch.acknowledged
             || watch.unreadable.is_some()
@@ -215,6 +228,14 @@ async fn send(mut running: Running, arguments: &SendArguments, peer: &PeerId, te
                 Ok(event) => event,
                 Err(_) => break,
             },
+            () = sleep_until(ask_at) => {
+                // The first question may have come to the server before the peer did; nobody answers a late one.
+                ask_at = Instant::now() + ASK_AGAIN;
+                if watch.waits_for_session() {
+                    client.start(peer).await.map_err(|error| refused(&error))?;
+                }
+                continue;
+            }
             () = signals.wait() => break,
         };
         watch.note(peer, id.as_deref(), event);

@@ -244,6 +244,15 @@ impl Listener {
     }
 }
 
+impl Listener {
+    /// Ends it as a user does.
+    fn stop(&mut self) {
+        let interrupted = Command::new("kill").args(["-2", &self.0.id().to_string()]).status().unwrap();
+        assert!(interrupted.success());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
 impl Drop for Listener {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -263,9 +272,9 @@ fn texts_are_sent_and_listened_to_by_scripts() {
     assert!(words.contains("private conversation"), "{words}");
 
     let mut listener = Listener::start(&there, &["--json"]);
-    let sent = here.succeeds(&["send", "bob@localhost", "now\u{1b}[2J", "--wait", "--json"]);
+    let sent = here.succeeds(&["send", "bob@localhost", "now\u{1b}[2J", "--json"]);
     let sent: Value = serde_json::from_str(&sent).unwrap();
-    assert_eq!((&sent["state"], &sent["encrypted"]), (&"acknowledged".into(), &true.into()));
+    assert_eq!((&sent["state"], &sent["encrypted"]), (&"sent".into(), &true.into()));
     for wanted in ["early", "now\u{1b}[2J"] {
         let text: Value = serde_json::from_str(&listener.line()).unwrap();
         assert_eq!(
@@ -273,7 +282,12 @@ fn texts_are_sent_and_listened_to_by_scripts() {
             (&wanted.into(), &true.into(), &"alice@localhost".into())
         );
     }
-    drop(listener);
+    // The proof that it was read comes with what the peer says next; here it says nothing.
+    let (status, words) = here.fails(&["send", "bob@localhost", "heard?", "--wait", "--timeout", "3"]);
+    assert_eq!(status, Some(5), "{words}");
+    assert!(words.contains("has not confirmed"), "{words}");
+    assert!(listener.line().contains("heard?"));
+    listener.stop();
 
     // Away: it leaves encrypted and is read later, where the terminal is safe from it.
     assert!(
@@ -289,9 +303,9 @@ fn texts_are_sent_and_listened_to_by_scripts() {
     here.succeeds(&["send", "bob@localhost", "for a program"]);
     let kept = there.file("kept");
     let fails = format!("cat > {}; exit 1", kept.display());
-    let listener = Listener::start(&there, &["--exec", &fails]);
+    let mut listener = Listener::start(&there, &["--exec", &fails]);
     wait_for(&kept, "for a program");
-    drop(listener);
+    listener.stop();
     let works = format!("(echo $O2TR_PEER $O2TR_ENCRYPTED; cat) > {}", kept.display());
     let mut listener = Listener::start(&there, &["--exec", &works, "--count", "1"]);
     assert!(listener.0.wait().unwrap().success());

@@ -154,7 +154,14 @@ fn reads_what_came_meanwhile(kind: Kind, program: Program, version: u64) {
     assert_eq!(alice.process.ready().text("state"), Some("encrypted"));
     alice.wait("recovered");
     let texts = MEANWHILE.map(|_| alice.wait("plaintext"));
-    assert_eq!(texts.each_ref().map(|text| text.text("text").unwrap()), MEANWHILE);
+    let mut read = texts.each_ref().map(|text| text.text("text").unwrap());
+    let mut sent = MEANWHILE;
+    if kind == Kind::Ejabberd {
+        // It hands over what the killed device had not acknowledged while newer messages take the direct way.
+        read.sort_unstable();
+        sent.sort_unstable();
+    }
+    assert_eq!(read, sent);
     for text in &texts {
         assert_eq!((text.flag("encrypted"), text.text("provenance")), (Some(true), Some("offline")));
     }

@@ -67,6 +67,7 @@ impl Mortal {
 
 /// Texts are sent to somebody who is away, comes back, and dies over them. Whether it did.
 fn comes_back_and_dies(server: &Server, place: &str, passing: u32) -> bool {
+    println!("dies at {place}, passing {passing}");
     let alice = Device::new(server, "alice", &["--threshold", "0"]);
     let device = Device::new(server, "bob", &["--threshold", "0"]);
     let mut a = alice.log_in();
@@ -96,11 +97,20 @@ fn comes_back_and_dies(server: &Server, place: &str, passing: u32) -> bool {
     a.wait_until("the end", |event| event.is("acknowledged") && event.text("id") == Some("and on"));
     let rest = bob.talker.rest().to_vec();
     bob.note(&rest);
-    let texts: Vec<_> = bob.shown.values().cloned().collect();
-    let wanted: Vec<_> = sent.into_iter().chain(["and on".to_owned()]).collect();
+    let mut texts: Vec<_> = bob.shown.values().cloned().collect();
+    let mut wanted: Vec<_> = sent.into_iter().chain(["and on".to_owned()]).collect();
+    if server.kind() == Kind::Ejabberd {
+        // What it had handed over before the crash, it hands over again behind the rest.
+        texts.sort();
+        wanted.sort();
+    }
     assert_eq!(texts, wanted, "{place}:{passing}");
     let outbox = a.ask(&json!({"cmd": "outbox", "to": BOB}), "outbox");
     assert_eq!(outbox.get("items"), Some(&json!([])), "{place}:{passing}");
+    // A device that was killed counts as there for a while, and would get what is for the next one.
+    for process in [a.process, bob.talker.process] {
+        assert!(process.quit().unwrap().success());
+    }
     died
 }
 
@@ -132,6 +142,8 @@ fn a_sender_that_dies_before_a_line_leaves_sends_it_later() {
         common::network::encrypt(&mut a, BOB, &mut b);
         a.send(BOB, "hello");
         assert_eq!(b.texts(1), ["hello"]);
+        b.send(ALICE, "hi");
+        assert_eq!(a.texts(1), ["hi"]);
         a.wait("acknowledged");
         assert!(a.process.quit().unwrap().success());
         alice.set_fault(Some(format!("{place}:1")));
@@ -153,5 +165,8 @@ fn a_sender_that_dies_before_a_line_leaves_sends_it_later() {
         b.send(ALICE, "got it");
         a.wait_until("the proof", |event| event.is("acknowledged") && event.text("id") == Some("survivor"));
         assert!(!b.rest().iter().any(|event| event.is("plaintext")), "{place}: nothing twice");
+        for process in [a.process, b.process] {
+            assert!(process.quit().unwrap().success());
+        }
     }
 }

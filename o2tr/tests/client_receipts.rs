@@ -1,5 +1,7 @@
 //! The transport is told which deliveries have been read, and the application which lines came back.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 #[path = "client_support/shop.rs"]
 mod shop;
 #[path = "client_support/world.rs"]

@@ -2,7 +2,8 @@
 //!
 //! The archive holds what another device of the account took while this one was away. It is read from the last id
 //! that this device is done with; before any id is known it is not read at all, for then the server's offline store
-//! (XEP-0160) has what was waiting.
+//! (XEP-0160) has what was waiting. Some servers keep nothing there for a stream that has asked for the archive, so
+//! whoever has asked once must go on doing so: the id should outlive the program.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -61,6 +62,16 @@ struct Reading {
 }
 
 impl Archive {
+    /// Goes on from where an earlier run of the program was.
+    pub(crate) fn resume_from(&mut self, position: Option<ArchiveId>) {
+        self.position = position;
+    }
+
+    /// Everything up to here is done with.
+    pub(crate) const fn position(&self) -> Option<&ArchiveId> {
+        self.position.as_ref()
+    }
+
     /// A new stream. What was not acknowledged on the former one may come from the archive again.
     pub(crate) fn restart(&mut self, unacknowledged: &[ArchiveId]) {
         for id in unacknowledged {

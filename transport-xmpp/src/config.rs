@@ -42,6 +42,10 @@ pub struct Config {
     pub no_permanent_store: bool,
     /// Whether the account's archive is asked for what was missed (XEP-0313), where there is one.
     pub archive: bool,
+    /// The file in which to remember how far the archive was read, so that a new run goes on from there; it is made if it
+    /// does not exist, and belongs to one device of one account. `None`: a run begins with what the server delivers,
+    /// and reads the archive after interruptions only.
+    pub archive_position: Option<PathBuf>,
     /// Whether the server copies to this device what other devices of the account send and receive (XEP-0280).
     pub carbons: bool,
     /// How long to wait for what.
@@ -64,6 +68,7 @@ impl Config {
             receipts: true,
             no_permanent_store: true,
             archive: true,
+            archive_position: None,
             carbons: true,
             timing: Timing::default(),
         }

@@ -20,6 +20,7 @@ mod session;
 
 mod mailbox;
 mod negotiate;
+mod position;
 mod survey;
 mod worker;
 mod xmpp;

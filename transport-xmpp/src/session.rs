@@ -24,7 +24,7 @@ use xmpp_parsers::sm;
 use xmpp_parsers::stanza::Stanza;
 use xmpp_parsers::stream_error::StreamError;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, ArchiveId};
 use crate::ids::Ids;
 use crate::management::{Inbound, Outbound, Sent, copy};
 use crate::stanza::{self, Received};
@@ -135,6 +135,16 @@ impl Session {
             events: VecDeque::new(),
             settings,
         }
+    }
+
+    /// Goes on reading the archive from where an earlier run of the program was.
+    pub(crate) fn read_archive_from(&mut self, position: Option<ArchiveId>) {
+        self.archive.resume_from(position);
+    }
+
+    /// How far the archive has been read.
+    pub(crate) const fn archive_position(&self) -> Option<&ArchiveId> {
+        self.archive.position()
     }
 
     /// The device that the server knows us as.

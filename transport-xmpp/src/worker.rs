@@ -20,6 +20,7 @@ use crate::connect::{Backoff, Link, random_number};
 use crate::error::{ConnectError, of_io, of_read_error, of_stream_error};
 use crate::mailbox::Outbox;
 use crate::negotiate::{Established, Outcome, establish};
+use crate::position::Keeper;
 use crate::session::{Ended, Session};
 
 /// Events that the application has not read: beyond it the server is not read.
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) outbox: Outbox,
     /// A limit that a server taught us by ending the stream.
     pub(crate) learnt: Option<usize>,
+    /// Remembers how far the archive was read.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// What the application brought about.
@@ -107,6 +110,9 @@ impl Worker {
             self.session.lost(OfflineReason::Closed, None);
         }
         self.pump();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish().await;
+        }
         drop(self.outbox);
         if let Some(reply) = farewell {
             // Whoever waited may have gone.
@@ -149,6 +155,9 @@ impl Worker {
     fn pump(&mut self) {
         while let Some(event) = self.session.poll_event() {
             self.outbox.push(event);
+        }
+        if let (Some(keeper), Some(position)) = (&self.keeper, self.session.archive_position()) {
+            keeper.keep(position);
         }
     }
 
@@ -195,15 +204,14 @@ impl Worker {
             let due = closing.as_ref().map_or(due, |(_, until)| due.min(*until));
             let Self { session, commands, outbox, .. } = self;
             let step = tokio::select! {
-                item = poll_fn(|cx| poll_link(&mut link, session, &mut unflushed, reads, cx)) => Step::Link(item),
+                item = poll_fn(|cx| poll_link(&mut link, session, &mut unflushed, reads, cx)) => Step::Link(Box::new(item)),
                 command = commands.recv(), if closing.is_none() => Step::Command(command),
                 () = sleep_until(due), if reads => Step::Time,
                 () = outbox.drained(), if !reads => Step::Drained,
             };
             let now = Instant::now();
             let handled = match step {
-                Step::Link(Ok(element)) => self.take(element, now),
-                Step::Link(Err(error)) => Err(error),
+                Step::Link(item) => item.and_then(|element| self.take(element, now)),
                 Step::Time => self.session.handle_timeout(now).map_err(Fault::Ended),
                 Step::Drained => Ok(()),
                 Step::Command(command) => match self.command(command) {
@@ -307,7 +315,7 @@ fn reason(ended: &Ended) -> ConnectError {
 }
 
 enum Step {
-    Link(Result<FallibleStreamElement, Fault>),
+    Link(Box<Result<FallibleStreamElement, Fault>>),
     Command(Option<Command>),
     Time,
     Drained,
@@ -330,17 +338,19 @@ fn poll_link(
     if let Err(error) = poll_write(link, session, unflushed, cx) {
         return Poll::Ready(Err(Fault::Io(error)));
     }
-    while reads {
-        match Pin::new(&mut *link).poll_next(cx) {
-            Poll::Pending => break,
-            Poll::Ready(Some(Ok(element))) => return Poll::Ready(Ok(element)),
-            // The session has a clock of its own.
-            Poll::Ready(Some(Err(ReadError::SoftTimeout))) => {}
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Fault::Read(error))),
-            Poll::Ready(None) => return Poll::Ready(Err(Fault::Io(io::ErrorKind::UnexpectedEof.into()))),
-        }
+    if !reads {
+        return Poll::Pending;
     }
-    Poll::Pending
+    loop {
+        return match Pin::new(&mut *link).poll_next(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Ok(element))) => Poll::Ready(Ok(element)),
+            // The session has a clock of its own.
+            Poll::Ready(Some(Err(ReadError::SoftTimeout))) => continue,
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(Fault::Read(error))),
+            Poll::Ready(None) => Poll::Ready(Err(Fault::Io(io::ErrorKind::UnexpectedEof.into()))),
+        };
+    }
 }
 
 /// Writes as much as the connection takes. True when nothing is left.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use o2tr::transport::{Address, DeliveryId, Limits, OfflineReason, PeerId, SendToken, Transport, TransportEvent};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::Instant;
 use xmpp_parsers::jid::BareJid;
 
 use crate::config::Config;
 use crate::connect::Backoff;
 use crate::mailbox::{Inbox, mailbox};
+use crate::position::{self, Keeper};
 use crate::session::{Session, Settings};
 use crate::worker::{Command, Worker};
 
@@ -25,8 +26,10 @@ const NO_LIMITS: Limits = Limits { max_message_len: 8192 };
 /// servers end a stream on which too much is open. Where it does not, a line that was under way in a crash is lost, for
 /// the server takes it for delivered as soon as it is written.
 ///
-/// What another device of the account took while this one was away is read from the archive (XEP-0313) after a
-/// reconnection, from the last line that this run of the program is done with.
+/// What another device of the account took while this one was away is read from the archive (XEP-0313), from the last line
+/// that this device is done with. To know that in the next run needs [`Config::archive_position`]. Without it, a line that
+/// was not acknowledged when the program crashed may be lost on a server that relies on its archive once it was asked
+/// (prosody), if this run had been interrupted before.
 #[derive(Debug)]
 pub struct Xmpp {
     inbox: Inbox,
@@ -59,10 +62,17 @@ impl Xmpp {
             let Ok(account) = account else {
                 return outbox.push(TransportEvent::Offline { reason: OfflineReason::Address, retry_in: None });
             };
-            let session = Session::new(account, settings, NO_LIMITS, Instant::now());
+            let mut session = Session::new(account, settings, NO_LIMITS, Instant::now());
+            let mut keeper = None;
+            if let (Some(path), true) = (config.archive_position.clone(), config.archive) {
+                let (owner, file) = (config.account.clone(), path.clone());
+                let position = spawn_blocking(move || position::load(&file, &owner)).await;
+                session.read_archive_from(position.ok().flatten());
+                keeper = Some(Keeper::start(path, config.account.clone()));
+            }
             let backoff = Backoff::new(&timing);
             let config = Arc::new(config);
-            Worker { config, session, backoff, commands: receiver, outbox, learnt: None }.run().await;
+            Worker { config, session, backoff, commands: receiver, outbox, learnt: None, keeper }.run().await;
         });
         Self { inbox, commands, task: task.abort_handle() }
     }

@@ -1,5 +1,5 @@
 //! What goes wrong with a connection is told in one sentence, and tried again only where that can help.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers of a test")]
 
 #[path = "support/device.rs"]
 mod device;

@@ -244,38 +244,59 @@ async fn another_device_took_it_on_ejabberd() {
     another_device_took_it(Kind::Ejabberd).await;
 }
 
-/// A line to nobody is refused, or comes back after the server has taken it: once, either way.
-async fn nobody_there(kind: Kind) {
-    let Some(server) = start(kind, Setup::default()) else { return };
-    let mut alice = Device::available(config(&server, "alice", "desk", None)).await;
-    let nobody = bare(&server, "nobody");
-    let token = alice.send(&nobody, "hello?").await;
-    let reason = alice
-        .event(|event| match event {
-            TransportEvent::Refused { token: refused, reason } if *refused == token => Some(*reason),
-            TransportEvent::Bounced { to, reason } if *to == nobody => Some(*reason),
-            _ => None,
-        })
-        .await;
-    assert_eq!(reason, Refusal::Undeliverable);
-    alice.send_accepted(&bare(&server, "bob"), "hello").await;
-    alice.quiet(QUIET).await;
-    assert!(
-        !alice
-            .others
-            .iter()
-            .any(|event| matches!(event, TransportEvent::Bounced { .. } | TransportEvent::Refused { .. }))
-    );
+/// The program of a device ends and starts again: what its other device took meanwhile comes from the archive, and what
+/// it had not made safe comes again.
+async fn the_archive_is_read_on_by_the_next_run(kind: Kind) {
+    let setup = Setup { resumption: 1, ..Setup::default() };
+    let Some(server) = start(kind, setup) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut alice = plain(&server, "alice", "desk");
+    let say = |alice: &mut Raw, to: &str, text: &str| {
+        let xml = format!("<message type='chat' id='{text}' to='{to}'><body>{text}</body></message>");
+        block_in_place(|| alice.send(&xml)).unwrap();
+    };
+    let mut settings = config(&server, "bob", "tablet", None);
+    settings.archive_position = Some(folder.path().join("archive"));
+    let gone = |xml: &str| xml.contains("bob@localhost/tablet") && xml.contains("unavailable");
+
+    let mut tablet = Device::available(settings.clone()).await;
+    say(&mut alice, "bob@localhost", "safe");
+    let line = tablet.receive(1).await.remove(0);
+    tablet.transport.acknowledge(line.id).await;
+    tablet.transport.close().await;
+    drop(tablet);
+    wait_for(&mut alice, gone);
+
+    let mut phone = Device::available(config(&server, "bob", "phone", None)).await;
+    say(&mut alice, "bob@localhost", "missed");
+    let line = phone.receive(1).await.remove(0);
+    phone.transport.acknowledge(line.id).await;
+    phone.transport.close().await;
+    drop(phone);
+
+    let mut tablet = Device::available(settings.clone()).await;
+    let missed = tablet.receive(1).await;
+    assert_eq!((texts(&missed), missed[0].evidence.archived), (vec!["missed".to_owned()], true));
+    tablet.transport.acknowledge(missed[0].id).await;
+    // A server may rely on the archive from now on.
+    say(&mut alice, "bob@localhost", "not safe");
+    assert_eq!(texts(&tablet.receive(1).await), ["not safe"]);
+    tablet.quiet(QUIET).await;
+    drop(tablet);
+    wait_for(&mut alice, gone);
+    let mut tablet = Device::available(settings).await;
+    assert_eq!(texts(&tablet.receive(1).await), ["not safe"]);
+    assert_eq!(texts(&tablet.quiet(QUIET).await), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_on_prosody() {
-    nobody_there(Kind::Prosody).await;
+async fn the_archive_is_read_on_by_the_next_run_on_prosody() {
+    the_archive_is_read_on_by_the_next_run(Kind::Prosody).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_on_ejabberd() {
-    nobody_there(Kind::Ejabberd).await;
+async fn the_archive_is_read_on_by_the_next_run_on_ejabberd() {
+    the_archive_is_read_on_by_the_next_run(Kind::Ejabberd).await;
 }
 
 /// A receipt leaves when the text has been read, not when it arrived.

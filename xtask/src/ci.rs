@@ -1,15 +1,15 @@
 //! `cargo xtask ci`: what the continuous integration runs, in the order of what fails soonest.
 
-use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
 use crate::provision::{CARGO_DENY, CARGO_FUZZ};
 use crate::workspace::Workspace;
-use crate::{shell, test, tidy};
+use crate::{fuzz, shell, test, tidy};
 
 /// How long each fuzz target runs: long enough to show that it is alive and passes its corpus.
-const FUZZ_SECONDS: u32 = 10;
+const FUZZ_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -113,33 +113,10 @@ fn has_fuzz_targets(workspace: &Workspace) -> bool {
 }
 
 fn fuzz_smoke(workspace: &Workspace) -> Outcome {
-    if !CARGO_FUZZ.is_there() {
-        return not_run("cargo-fuzz is missing; `cargo xtask ci --provision` installs it");
+    match fuzz::obstacle(workspace) {
+        Some(why) => not_run(why),
+        None => of(fuzz::smoke(workspace, FUZZ_TIME)),
     }
-    if !shell::succeeds(nightly(workspace).arg("--version")) {
-        return not_run("there is no nightly toolchain");
-    }
-    of(run_fuzz_targets(workspace))
-}
-
-fn run_fuzz_targets(workspace: &Workspace) -> Result<()> {
-    let targets = shell::output(nightly(workspace).args(["fuzz", "list"]))?;
-    anyhow::ensure!(!targets.trim().is_empty(), "fuzz/ has no targets");
-    for target in targets.split_whitespace() {
-        let time = format!("-max_total_time={FUZZ_SECONDS}");
-        shell::run(nightly(workspace).args(["fuzz", "run", target, "--", &time]))?;
-    }
-    Ok(())
-}
-
-/// The nightly cargo, whatever toolchain runs us: what that one has set for its children is taken away.
-fn nightly(workspace: &Workspace) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]).current_dir(&workspace.root);
-    for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 /// What a step comes to whose tool is missing: with CI=true nothing is skipped.

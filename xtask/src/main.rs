@@ -2,7 +2,9 @@
 
 mod bench;
 mod ci;
+mod constant_time;
 mod driver;
+mod fuzz;
 mod matrix;
 mod provision;
 mod shell;
@@ -87,6 +89,33 @@ enum Task {
         #[arg(long, value_name = "FILE")]
         program: Option<PathBuf>,
     },
+    /// Measure whether the time of operations depends on their secrets
+    ///
+    /// Each operation runs with special and with random secrets in random order; a t-test compares the times. Fails when
+    /// one leaks, and when a leak that is planted is not found. Longer runs see smaller leaks.
+    ConstantTime {
+        /// Seconds for each operation
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Only operations whose names contain one of these
+        operations: Vec<String>,
+    },
+    /// Fuzz, with the nightly compiler and cargo-fuzz
+    ///
+    /// All targets in turn, those beside libotr included. The corpus stays in fuzz/corpus, findings in fuzz/artifacts.
+    Fuzz {
+        /// Minutes for all targets together
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Only targets whose names contain one of these
+        targets: Vec<String>,
+    },
     /// Install the Debian packages that the tests need
     ///
     /// Servers among them are not started: while packages are installed /usr/sbin/policy-rc.d forbids it, if there is
@@ -144,6 +173,13 @@ fn run(task: Task) -> Result<()> {
             let jobs = jobs.into();
             let options = matrix::Options { quick, only, json, html, jobs, provision, program };
             matrix::run(&Workspace::load()?, &options)
+        }
+        Task::ConstantTime { seconds, json, operations } => {
+            constant_time::run(&Workspace::load()?, seconds, json, &operations)
+        }
+        Task::Fuzz { minutes, json, targets } => {
+            let time = std::time::Duration::from_secs(60 * u64::from(minutes));
+            fuzz::run(&Workspace::load()?, &fuzz::Options { time, targets, json })
         }
         Task::Provision { groups, check: true } => provision::check(&groups),
         Task::Provision { groups, check: false } => provision::install(&groups),

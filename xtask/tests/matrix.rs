@@ -14,8 +14,9 @@ while read -r line; do
     name=${line#*'"cmd":"'}
     name=${name%%'"'*}
     case $name in
-        query) echo '{"ev":"encrypted","version":3,"fingerprint":"0000000000000000000000000000000000000000"}' ;;
-        state) echo '{"ev":"state","state":"encrypted"}' ;;
+        state)
+            echo '{"ev":"encrypted","version":3,"fingerprint":"0000000000000000000000000000000000000000"}'
+            echo '{"ev":"state","state":"encrypted"}' ;;
         send) echo '{"ev":"sent"}' ;;
     esac
     echo '{"ev":"done","cmd":"'"$name"'"}'

@@ -51,7 +51,7 @@ pub(crate) struct SendArguments {
     pub(crate) peer: String,
     /// What; - reads it from standard input
     pub(crate) text: String,
-    /// Wait until the peer has proven that it read the text (O2TR peers do)
+    /// Wait until the peer has proven that it read the text: O2TR peers do with the next thing they say
     #[arg(long)]
     pub(crate) wait: bool,
     /// How long to wait

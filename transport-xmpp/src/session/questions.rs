@@ -190,7 +190,7 @@ impl Session {
     /// Whether a stanza is our server's or our account's own word (RFC 6120, section 8.1.2.1).
     pub(super) fn is_our_server(&self, from: Option<&Jid>) -> bool {
         let Some(from) = from else { return true };
-        let ours = self.jid.as_ref().is_some_and(|own| *from == Jid::from(own.clone()));
+        let ours = self.jid.as_ref().is_some_and(|own| *own == *from);
         let domain = from.node().is_none() && from.resource().is_none() && from.domain() == self.account.domain();
         ours || domain || *from == self.account
     }

@@ -319,7 +319,7 @@ impl ChatClient for Pidgin {
             // Before it has come up its bus name is not known.
             let Ok(accounts) = call(&self.desktop, "PurpleAccountsGetAllActive", &[]) else { return Ok(None) };
             let Some(account) = accounts.into_iter().next() else { return Ok(None) };
-            let connected = call(&self.desktop, "PurpleAccountIsConnected", &[account.clone()])?;
+            let connected = call(&self.desktop, "PurpleAccountIsConnected", std::slice::from_ref(&account))?;
             Ok((connected == [Value::Number(1)]).then_some(account))
         })?;
         let (shown, versions) = (Vec::new(), Vec::new());

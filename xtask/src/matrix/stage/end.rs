@@ -92,8 +92,8 @@ impl Pipe {
 
     pub(super) fn comparison(&self) -> Comparison {
         let since = self.said.iter().skip(self.smp_from);
-        let results = since.filter(|event| event.is("smp")).filter_map(|event| event.text("result"));
-        match results.last() {
+        let mut results = since.filter(|event| event.is("smp")).filter_map(|event| event.text("result"));
+        match results.next_back() {
             None => Comparison::None,
             Some("ask_secret" | "ask_answer") => Comparison::Asked,
             Some("in_progress") => Comparison::Running,
