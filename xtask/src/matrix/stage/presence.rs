@@ -2,13 +2,11 @@
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use xtask::process::wait_until;
 use xtask::raw::Raw;
-use xtask::servers::Kind;
 
 use super::super::cell::Fault;
 use super::end::{Pipe, Them};
-use super::{Between, PATIENCE, Side, Stage};
+use super::{Between, Side, Stage};
 
 impl Stage<'_> {
     /// Our process leaves: in order, or by a signal that it cannot catch.
@@ -51,19 +49,6 @@ impl Stage<'_> {
             Fault::Server => self.restart_server(),
             Fault::None | Fault::Lost | Fault::Twice | Fault::Reordered => Ok(()),
         }
-    }
-
-    /// Waits until an ejabberd knows that our connection is gone. What it sends into a connection that is dead already it
-    /// does not store, and a plain OTR sender keeps no copy; what O2TR sends arrives in any case.
-    pub(in super::super) fn absence_is_known(&mut self) -> Result<()> {
-        let (Between::Server(server), Them::Program(..)) = (&self.between, &self.them) else { return Ok(()) };
-        if server.kind() == Kind::Ejabberd {
-            wait_until("ejabberd to see that we are gone", PATIENCE, || {
-                Ok(server.log().contains("seconds for stream resumption").then_some(()))
-            })?;
-            self.note("ejabberd knows that we are gone");
-        }
-        Ok(())
     }
 
     /// Waits until the server has what a program has sent: somebody else has got what it sent after that.
