@@ -6,6 +6,7 @@ mod constant_time;
 mod driver;
 mod explore;
 mod fuzz;
+mod matrix;
 mod provision;
 mod report;
 mod shell;
@@ -14,6 +15,7 @@ mod test;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -62,6 +64,33 @@ enum Task {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Run every combination of transport, store, peer, scenario and fault with real processes
+    ///
+    /// Fails when a combination does. Those that mean nothing are told with the reason, and so are those for which
+    /// something is missing on this machine; with CI=true that is a failure.
+    Matrix {
+        /// Only a few combinations that contain every value, each transport with each peer, and each scenario with each fault
+        #[arg(long)]
+        quick: bool,
+        /// Only combinations with these values, such as prosody,files,kill: of one kind any, of several kinds all
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Write the results there as JSON
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Write the results there as one page
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// How many combinations run at a time
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+        jobs: u16,
+        /// First install what is missing: Debian packages, and potr into a folder of its own
+        #[arg(long)]
+        provision: bool,
+        /// Test this o2tr instead of building one
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
     },
     /// Measure whether the time of operations depends on their secrets
     ///
@@ -216,6 +245,11 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Bench { what: Bench::All { rounds } } => bench_all(&Workspace::load()?, rounds),
         Task::Report => report::report(&Workspace::load()?),
+        Task::Matrix { quick, only, json, html, jobs, provision, program } => {
+            let jobs = jobs.into();
+            let options = matrix::Options { quick, only, json, html, jobs, provision, program };
+            matrix::run(&Workspace::load()?, &options)
+        }
         Task::ConstantTime { seconds, json, operations } => {
             constant_time::run(&Workspace::load()?, seconds, json, &operations)
         }

@@ -5,10 +5,13 @@ use xtask::peers::LIBOTR_PIPE;
 
 use crate::provision::Group;
 use crate::workspace::Workspace;
-use crate::{driver, provision, shell};
+use crate::{driver, matrix, provision, shell};
 
 /// Tests that are heavy enough to be worth a second run as the users will run the code: package, test file.
 const ALSO_OPTIMISED: &[(&str, &str)] = &[("otr-core", "vectors")];
+
+/// How many cells of the matrix run at a time: they wait more than they work.
+const MATRIX_JOBS: usize = 3;
 
 pub(crate) fn run(workspace: &Workspace, install: bool) -> Result<()> {
     if install {
@@ -44,6 +47,9 @@ pub(crate) fn run(workspace: &Workspace, install: bool) -> Result<()> {
             with_driver(&["--release", "--package", package, "--test", file])?;
         }
     }
+    // Real processes with each other; the driver and the program were built above.
+    let quick = matrix::Options { quick: true, jobs: MATRIX_JOBS, provision: false, ..matrix::Options::default() };
+    matrix::run(workspace, &quick)?;
     if driver.is_none() || !missing.is_empty() {
         eprintln!("passed, but not everything was tested: see what is missing above");
     }
