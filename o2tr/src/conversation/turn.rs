@@ -37,6 +37,7 @@ enum Effect {
 
 /// An output that waits for its turn.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) enum Queued {
     Commit(WaitingCommit),
     Transmit(Transmission),
@@ -45,6 +46,7 @@ pub(super) enum Queued {
 
 /// A commit without its record.
 #[derive(Debug)]
+#[cfg_attr(feature = "copies", derive(Clone))]
 pub(super) struct WaitingCommit {
     expected: u64,
     retires_secret: bool,

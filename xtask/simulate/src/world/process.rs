@@ -228,9 +228,6 @@ impl Device {
     }
 }
 
-/// An open store, and what it holds of the conversation.
-type Opened = (Box<dyn EkmStore>, Found);
-
 enum Found {
     Row(Option<Loaded>),
     /// There is a row and it cannot be read.
