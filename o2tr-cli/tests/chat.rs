@@ -317,7 +317,7 @@ fn settled(person: &Person, words: &[&str]) -> String {
 
 /// The screen without what differs from run to run: times, days, keys, instances, counts of a key's uses.
 fn masked(screen: &str) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for line in screen.lines() {
         let mut line: String = line.trim_end().to_owned();
         if let Some((before, _)) = line.split_once("── ") {
@@ -325,22 +325,34 @@ fn masked(screen: &str) -> String {
         }
         let words: Vec<_> = line.split(' ').map(mask_word).collect();
         // Whether the other side has spoken in the session yet is a matter of moments.
-        text.push_str(words.join(" ").replace(", o2tr", "").trim_end());
-        text.push('\n');
+        lines.push(words.join(" ").replace(", o2tr", "").trim_end().to_owned());
     }
-    text
+    handshake_in_order(&mut lines);
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// What the handshake tells comes in the order in which its messages crossed: the first contact, which takes two lines,
+/// goes last.
+fn handshake_in_order(lines: &mut [String]) {
+    let place = |part: &str| lines.iter().position(|line| line.contains(part));
+    if let (Some(contact), Some(end)) = (place("! First contact with the key"), place("-- Nothing waits any more."))
+        && let Some(block) = lines.get_mut(contact..=end)
+        && block.len() >= 2
+    {
+        block.rotate_left(2);
+    }
 }
 
 fn mask_word(word: &str) -> String {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit()) {
-        return word.replace(bare, "N");
-    }
-    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     let hexadecimal = bare.len() == 8 && bare.chars().all(|c| c.is_ascii_hexdigit());
     if hexadecimal {
         return word.replace(bare, "XXXXXXXX");
     }
+    if !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit()) {
+        return word.replace(bare, "N");
+    }
+    let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     match bare.split_once([':', '/']) {
         Some((left, right)) if digits(left) && digits(right) && bare.contains(':') => word.replace(bare, "TT:TT"),
         Some((left, right)) if digits(left) && digits(right) => word.replace(bare, &format!("N/{right}")),
