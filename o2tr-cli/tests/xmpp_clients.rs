@@ -73,7 +73,10 @@ table! { talks:
     talks_with_pidgin_over_prosody: Prosody, Pidgin, 3;
     talks_with_pidgin_over_prosody_in_version_2: Prosody, Pidgin, 2;
     talks_with_pidgin_over_ejabberd: Ejabberd, Pidgin, 3;
+    talks_with_pidgin_over_ejabberd_in_version_2: Ejabberd, Pidgin, 2;
     talks_with_mcabber_over_prosody: Prosody, Mcabber, 3;
+    talks_with_mcabber_over_prosody_in_version_2: Prosody, Mcabber, 2;
+    talks_with_mcabber_over_ejabberd: Ejabberd, Mcabber, 3;
     talks_with_mcabber_over_ejabberd_in_version_2: Ejabberd, Mcabber, 2;
 }
 
@@ -85,7 +88,10 @@ table! { reads_what_came_meanwhile:
     a_killed_o2tr_reads_what_pidgin_sent_over_prosody: Prosody, Pidgin, 3;
     a_killed_o2tr_reads_what_pidgin_sent_over_prosody_in_version_2: Prosody, Pidgin, 2;
     a_killed_o2tr_reads_what_pidgin_sent_over_ejabberd: Ejabberd, Pidgin, 3;
+    a_killed_o2tr_reads_what_pidgin_sent_over_ejabberd_in_version_2: Ejabberd, Pidgin, 2;
     a_killed_o2tr_reads_what_mcabber_sent_over_prosody: Prosody, Mcabber, 3;
+    a_killed_o2tr_reads_what_mcabber_sent_over_prosody_in_version_2: Prosody, Mcabber, 2;
+    a_killed_o2tr_reads_what_mcabber_sent_over_ejabberd: Ejabberd, Mcabber, 3;
     a_killed_o2tr_reads_what_mcabber_sent_over_ejabberd_in_version_2: Ejabberd, Mcabber, 2;
 }
 
