@@ -1,7 +1,7 @@
 //! `o2tr chat`: a full-screen program for people.
 //!
 //! [`model`] is what is known, `update` makes the next model out of something that happened and says what is wished,
-//! [`view`] draws a model, [`run`] joins them with the client and the terminal. Only `run` has effects, so everything
+//! [`view`] draws a model, [`run`](mod@run) joins them with the client and the terminal. Only `run` has effects, so everything
 //! that is shown can be tested without a terminal. Nothing is written to the disk but by the engine.
 
 mod editor;

@@ -8,7 +8,7 @@
 //! # What makes it small
 //!
 //! * The two ends share nothing but the wires. What one end does depends on itself and its input alone, so each
-//!   [end](ends) is computed once for each input, however many states of the whole it is part of.
+//!   end is computed once for each input, however many states of the whole it is part of.
 //! * Time stands still but where an action lets it pass, and each end has a clock of its own: what an end does depends
 //!   on no other clock, and no clock of the other is on the wire.
 //! * Randomness is a function of the end, the kind of action and the generation of the end's row. A generation rises
