@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &ChatArguments) -> Result<(), Failure> {
             None => return Ok(()),
         },
     };
-    let mut keeping = Keeping::directory(&account, &arguments.options())?;
+    let mut keeping = Keeping::directory(&account, &arguments.keeping.options())?;
     let mut peers = match &mut keeping {
         Keeping::Directory(_, state) => state.peers()?.0,
         Keeping::Memory(_) => Vec::new(),

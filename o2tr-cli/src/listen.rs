@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &ListenArguments) -> Result<(), Failure> {
         .map(|peer| xmpp::address(peer).map_err(|fault| Failure::usage(format!("{peer:?}: {fault}"))))
         .collect::<Result<Vec<_>, _>>()?;
     let network = xmpp::config(&account)?;
-    let keeping = Keeping::directory(&account, &arguments.session.options())?;
+    let keeping = Keeping::directory(&account, &arguments.session.keeping.options())?;
     let mut config = ClientConfig::new(account.address.clone());
     config.settings = account.settings()?;
     if !peers.is_empty() {

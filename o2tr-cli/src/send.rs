@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<(), Failure> {
         xmpp::address(&arguments.peer).map_err(|fault| Failure::usage(format!("{:?}: {fault}", arguments.peer)))?;
     let text = text(&arguments.text)?;
     let network = xmpp::config(&account)?;
-    let keeping = Keeping::directory(&account, &arguments.session.options())?;
+    let keeping = Keeping::directory(&account, &arguments.session.keeping.options())?;
     let mut config = ClientConfig::new(account.address.clone());
     config.settings = account.settings()?;
     if !arguments.clear {

@@ -1,11 +1,8 @@
 //! Options of `o2tr chat`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::network::{PasswordArguments, ServerArguments};
-use crate::running::StateOptions;
+use super::network::{KeepingArguments, PasswordArguments, ServerArguments};
 
 /// Chat, on the whole screen
 ///
@@ -19,28 +16,9 @@ pub(crate) struct ChatArguments {
     pub(crate) server: ServerArguments,
     #[command(flatten)]
     pub(crate) password: PasswordArguments,
-    /// Where identity and sessions are kept, instead of what the account's file says
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    /// A file with the passphrase of the state directory, if it has one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// A command that prints the passphrase
-    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
-    pub(crate) passphrase_command: Option<String>,
+    #[command(flatten)]
+    pub(crate) keeping: KeepingArguments,
     /// Without colours; so does the variable NO_COLOR
     #[arg(long)]
     pub(crate) no_color: bool,
-}
-
-impl ChatArguments {
-    /// What they say of the state directory.
-    pub(crate) fn options(&self) -> StateOptions<'_> {
-        StateOptions {
-            directory: self.state.as_deref(),
-            passphrase_file: self.passphrase_file.as_deref(),
-            passphrase_command: self.passphrase_command.as_deref(),
-            ..StateOptions::default()
-        }
-    }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::account::file::{AccountFile, SecurityWord};
 use crate::password::SecretSource;
+use crate::running::StateOptions;
 
 /// Which account logs in.
 #[derive(Debug, Default, Args)]
@@ -20,6 +21,32 @@ pub(crate) struct LoginArguments {
     pub(crate) server: ServerArguments,
     #[command(flatten)]
     pub(crate) password: PasswordArguments,
+}
+
+/// Where identity and sessions are kept, and what opens it.
+#[derive(Debug, Default, Args)]
+pub(crate) struct KeepingArguments {
+    /// Where identity and sessions are kept, instead of what the account's file says
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// A file with the passphrase of the state directory, if it has one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// A command that prints the passphrase
+    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
+    pub(crate) passphrase_command: Option<String>,
+}
+
+impl KeepingArguments {
+    /// What they say of the state directory.
+    pub(crate) fn options(&self) -> StateOptions<'_> {
+        StateOptions {
+            directory: self.state.as_deref(),
+            passphrase_file: self.passphrase_file.as_deref(),
+            passphrase_command: self.passphrase_command.as_deref(),
+            ..StateOptions::default()
+        }
+    }
 }
 
 /// How the server is reached.

@@ -1,41 +1,19 @@
 //! Options of `o2tr send` and `o2tr listen`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::network::LoginArguments;
-use crate::running::StateOptions;
+use super::network::{KeepingArguments, LoginArguments};
 
 /// What a command needs that talks for an account.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArguments {
     #[command(flatten)]
     pub(crate) login: LoginArguments,
-    /// Where identity and sessions are kept, instead of what the account's file says
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-    /// A file with the passphrase of the state directory, if it has one
-    #[arg(long, value_name = "FILE")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// A command that prints the passphrase
-    #[arg(long, value_name = "COMMAND", conflicts_with = "passphrase_file")]
-    pub(crate) passphrase_command: Option<String>,
+    #[command(flatten)]
+    pub(crate) keeping: KeepingArguments,
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-impl SessionArguments {
-    /// What they say of the state directory.
-    pub(crate) fn options(&self) -> StateOptions<'_> {
-        StateOptions {
-            directory: self.state.as_deref(),
-            passphrase_file: self.passphrase_file.as_deref(),
-            passphrase_command: self.passphrase_command.as_deref(),
-            ..StateOptions::default()
-        }
-    }
 }
 
 /// Send one text in private

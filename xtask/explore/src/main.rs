@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::{fs, panic, thread};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -101,16 +101,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    // A panic of an engine is a failure like any other: it is told once, with its trace.
-    panic::set_hook(Box::new(|_| {}));
-    match work(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("explore: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    simulate::program::run("explore", || work(&Arguments::parse()))
 }
 
 /// Whether all held.

@@ -49,3 +49,5 @@ pub mod shrink;
 pub mod campaign;
 #[cfg(feature = "planted-faults")]
 pub mod planted;
+#[cfg(feature = "program")]
+pub mod program;

@@ -2,10 +2,10 @@
 
 use core::ops::ControlFlow;
 use core::time::Duration;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
-use std::{fs, panic};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -72,16 +72,7 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    // A panic of an engine is a failure like any other: it is told once, with its seed.
-    panic::set_hook(Box::new(|_| {}));
-    match work(&Arguments::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("simulate: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    simulate::program::run("simulate", || work(&Arguments::parse()))
 }
 
 /// Whether all held.

@@ -39,11 +39,11 @@ pub(super) struct Slot {
     pub(super) current: Vec<Work>,
     /// Which of these deliveries have brought a text.
     pub(super) read: Vec<DeliveryId>,
-    /// What may be lost without harm, for it would be done again: it waits for something that is to be stored anyway, but
-    /// not for long.
-    pub(super) notes: Vec<Work>,
+    /// Lines that have left. That may be lost without harm, for the same bytes would leave again: it waits for something
+    /// that is to be stored anyway, but not for long.
+    pub(super) left: Vec<u64>,
     /// When it waits no more.
-    pub(super) notes_due: Option<Timestamp>,
+    pub(super) left_due: Option<Timestamp>,
     pub(super) outgoing: Outgoing,
     /// Lines that the server has taken, which the store may not know because it failed.
     pub(super) taken: Vec<u64>,
@@ -131,8 +131,8 @@ impl Slot {
             pending: VecDeque::new(),
             current: Vec::new(),
             read: Vec::new(),
-            notes: Vec::new(),
-            notes_due: None,
+            left: Vec::new(),
+            left_due: None,
             outgoing: Outgoing::default(),
             taken: Vec::new(),
             shown: BTreeMap::new(),
@@ -177,7 +177,7 @@ impl Slot {
         matches!(self.state, State::Absent { retry_at: None })
             && self.pending.is_empty()
             && self.current.is_empty()
-            && self.notes.is_empty()
+            && self.left.is_empty()
             && self.outgoing.is_empty()
             && self.taken.is_empty()
             && self.shown.is_empty()
@@ -187,27 +187,25 @@ impl Slot {
 
     /// Nothing was begun that is not finished, or it cannot be finished.
     pub(super) fn is_settled(&self) -> bool {
-        (self.current.is_empty() && self.notes.is_empty()) || !matches!(self.state, State::Ready(_))
+        (self.current.is_empty() && self.left.is_empty()) || !matches!(self.state, State::Ready(_))
     }
 
-    /// Puts something off, if it is a note.
+    /// Puts off what is only the note that a line has left.
     pub(super) fn put_off(&mut self, work: Work, until: Timestamp) -> Result<(), Work> {
-        match work {
-            Work::Transmitted(_) => self.notes.push(work),
-            Work::Delivery { .. } | Work::Wish(_) | Work::Taken(..) | Work::Forget(_) => return Err(work),
-        }
-        self.notes_due.get_or_insert(until);
+        let Work::Transmitted(id) = work else { return Err(work) };
+        self.left.push(id);
+        self.left_due.get_or_insert(until);
         Ok(())
     }
 
     /// Whether what was put off is to be done now.
-    pub(super) fn notes_are_due(&self, now: Timestamp) -> bool {
-        self.notes_due.is_some_and(|due| due <= now) || self.notes.len() >= MAX_BATCH || self.is_full()
+    pub(super) fn left_is_due(&self, now: Timestamp) -> bool {
+        self.left_due.is_some_and(|due| due <= now) || self.left.len() >= MAX_BATCH || self.is_full()
     }
 
-    pub(super) fn take_all_notes(&mut self) -> Vec<Work> {
-        self.notes_due = None;
-        core::mem::take(&mut self.notes)
+    pub(super) fn take_left(&mut self) -> Vec<u64> {
+        self.left_due = None;
+        core::mem::take(&mut self.left)
     }
 
     /// The conversation may leave the memory: everything about it is in the store.
@@ -216,7 +214,7 @@ impl Slot {
         ready.conversation.is_idle()
             && self.pending.is_empty()
             && self.current.is_empty()
-            && self.notes.is_empty()
+            && self.left.is_empty()
             && self.outgoing.is_empty()
             && !self.wanted
             && ready.conversation.poll_timeout().is_none_or(|due| due > until)
@@ -261,7 +259,7 @@ impl Slot {
         self.state = State::Forgetting(replies);
         self.outgoing = Outgoing::default();
         self.taken.clear();
-        let _ = self.take_all_notes();
+        let _ = self.take_left();
         self.shown.clear();
         self.devices.clear();
         self.wanted = false;
@@ -274,12 +272,9 @@ impl Slot {
         self.failures = self.failures.saturating_add(1);
         self.wanted = true;
         let mut undone = Undone::default();
-        for note in self.take_all_notes() {
-            // The conversation that comes from the store does not know that these have left.
-            if let Work::Transmitted(id) = note {
-                self.taken.push(id);
-            }
-        }
+        // The conversation that comes from the store does not know that these have left.
+        let left = self.take_left();
+        self.taken.extend(left);
         for work in core::mem::take(&mut self.current).into_iter().rev() {
             match work {
                 Work::Delivery { attempts, .. } if attempts + 1 >= MAX_ATTEMPTS => undone.given_up += 1,

@@ -164,7 +164,7 @@ impl Switchboard {
         let present = self.presence.is_there(&slot.peer);
         if ready.present != present {
             ready.present = present;
-            self.carry_out_notes(slot, now);
+            self.carry_out_left(slot, now);
             let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_presence(present, now, self.random.fresh());
             return true;
@@ -187,7 +187,7 @@ impl Switchboard {
             self.uses += 1;
             slot.used = self.uses;
             slot.read.clear();
-            self.carry_out_notes(slot, now);
+            self.carry_out_left(slot, now);
             self.carry_out(work, slot, now);
             // What waits already shares the commit.
             while !self.is_stranger(slot)
@@ -200,7 +200,7 @@ impl Switchboard {
         let State::Ready(ready) = &mut slot.state else { return false };
         if ready.catch_up != self.catch_ups {
             ready.catch_up = self.catch_ups;
-            self.carry_out_notes(slot, now);
+            self.carry_out_left(slot, now);
             let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_caught_up(now, self.random.fresh());
             return true;
@@ -211,7 +211,7 @@ impl Switchboard {
         }
         if ready.conversation.poll_timeout().is_some_and(|due| due <= now) && ready.looked_at != Some(now) {
             ready.looked_at = Some(now);
-            self.carry_out_notes(slot, now);
+            self.carry_out_left(slot, now);
             let State::Ready(ready) = &mut slot.state else { return false };
             ready.conversation.handle_timeout(now, self.random.fresh());
             return true;
@@ -232,7 +232,7 @@ impl Switchboard {
         if let Some(work) = self.next_put_aside(slot) {
             return Some(work);
         }
-        if self.stopping || slot.notes_are_due(now) { slot.notes.pop() } else { None }
+        if self.stopping || slot.left_is_due(now) { slot.left.pop().map(Work::Transmitted) } else { None }
     }
 
     fn next_put_aside(&self, slot: &Slot) -> Option<Work> {
@@ -250,9 +250,9 @@ impl Switchboard {
     }
 
     /// What was put off, before something new and under its commit.
-    fn carry_out_notes(&mut self, slot: &mut Slot, now: Timestamp) {
-        for note in slot.take_all_notes() {
-            self.carry_out(note, slot, now);
+    fn carry_out_left(&mut self, slot: &mut Slot, now: Timestamp) {
+        for id in slot.take_left() {
+            self.carry_out(Work::Transmitted(id), slot, now);
         }
     }
 
@@ -287,7 +287,7 @@ impl Switchboard {
         let State::Ready(ready) = &slot.state else { return };
         let now = self.now();
         let due = ready.conversation.poll_timeout().map(|due| if due <= now { now.after(PATIENCE) } else { due });
-        self.deadlines.set(&slot.peer, due.into_iter().chain(slot.outgoing.retry_at()).chain(slot.notes_due).min());
+        self.deadlines.set(&slot.peer, due.into_iter().chain(slot.outgoing.retry_at()).chain(slot.left_due).min());
     }
 
     /// The store failed for this conversation: what is in memory may be ahead of it, so it is loaded again.
