@@ -35,7 +35,7 @@ pub use instance::InstanceTag;
 pub use peer::{
     AnswerSnapshot, ContactSnapshot, ErrorTexts, Established, Event, HeldText, Identity, LastTextSnapshot, Line,
     MAX_HELD_TEXTS, Message, Offer, OpenCommitSnapshot, Output, Peer, PeerSnapshot, PhaseSnapshot, Rejected, Rejection,
-    SendError, SessionSnapshot, SessionView, Settings, SmpSendError, State, decode_data,
+    SendError, SessionSnapshot, SessionView, Settings, SmpSendError, State, claimed_sender, decode_data,
 };
 pub use policy::Policy;
 pub use ratchet::{

@@ -28,7 +28,7 @@ use crate::{InstanceTag, Timestamp};
 
 use contact::{Answer, Contact, OpenCommit};
 pub use output::{Established, Event, Line, Message, Output, Rejected, Rejection};
-pub use probe::decode_data;
+pub use probe::{claimed_sender, decode_data};
 pub use send::SendError;
 use session::{Phase, Session};
 pub use settings::{ErrorTexts, Identity, Settings};

@@ -1,10 +1,11 @@
 //! Looking at a line without handling it, and reading with pairs that a session has left behind.
 
 use super::{Message, Peer, Rejection};
-use crate::fragment::{FragmentHeader, SplitError, split};
+use crate::InstanceTag;
+use crate::fragment::{self, FragmentHeader, SplitError, split};
 use crate::ratchet::{Probe, RetainedPair, SessionId};
 use crate::text::{self, Line as Text};
-use crate::wire::{DataMessage, Route};
+use crate::wire::{Codec, DataMessage, Header, Reader, Route};
 
 impl Peer {
     /// What a data message is to each session that it can belong to. Nothing changes.
@@ -56,6 +57,29 @@ pub fn decode_data(line: &[u8]) -> Option<Vec<u8>> {
     match text::classify_reassembled(line) {
         Text::Encoded(encoded) if encoded.kind() == text::Kind::Data => encoded.dearmour().ok(),
         _ => None,
+    }
+}
+
+/// The device that a line of version 3 says it is from: a whole message, or a fragment that is addressed to `own`.
+///
+/// Nothing authenticates it before the message in the line is read.
+#[must_use]
+pub fn claimed_sender(line: &[u8], own: InstanceTag) -> Option<InstanceTag> {
+    match text::classify(line) {
+        Text::Encoded(encoded) => {
+            let bytes = encoded.dearmour().ok()?;
+            Header::decode(&mut Reader::new(&bytes)).ok()?.route.sender()
+        }
+        Text::Fragment(raw) => match fragment::parse_fragment(raw, own).ok()?.origin() {
+            fragment::Origin::V3(tag) => Some(tag),
+            fragment::Origin::V2 => None,
+        },
+        Text::Plain
+        | Text::Tagged { .. }
+        | Text::Query { .. }
+        | Text::Error { .. }
+        | Text::VersionOne
+        | Text::Unknown { .. } => None,
     }
 }
 

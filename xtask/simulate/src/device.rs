@@ -7,9 +7,8 @@ use o2tr::conversation::{Commit, Conversation};
 use o2tr::settings::{AbsentPolicy, Settings};
 use o2tr::transport::{Address, PeerId};
 use o2tr_ekm::EkmStore;
-use otr_core::text::{self, Line};
-use otr_core::wire::{Codec, Header, Reader, Route};
-use otr_core::{Identity, InstanceTag, Peer, Policy, Timestamp, fragment};
+use otr_core::wire::Route;
+use otr_core::{Identity, InstanceTag, Peer, Policy, Timestamp, claimed_sender};
 use transport_mem::DeviceId;
 
 use crate::disk::{Disk, Loss};
@@ -144,7 +143,7 @@ impl Program {
     }
 
     pub(crate) fn learn(&mut self, from: &Address, line: &[u8], own: InstanceTag) {
-        let (Some(resource), Some(tag)) = (&from.resource, sender(line, own)) else { return };
+        let (Some(resource), Some(tag)) = (&from.resource, claimed_sender(line, own)) else { return };
         self.known.retain(|(known, _)| *known != tag);
         self.known.push((tag, Arc::clone(resource)));
     }
@@ -265,19 +264,4 @@ impl Device {
 /// OPPORTUNISTIC, and held back or not.
 pub(crate) fn policy(requires_encryption: bool) -> Policy {
     if requires_encryption { Policy::OPPORTUNISTIC.union(Policy::REQUIRE_ENCRYPTION) } else { Policy::OPPORTUNISTIC }
-}
-
-/// The device that a line of version 3 says it is from.
-fn sender(line: &[u8], own: InstanceTag) -> Option<InstanceTag> {
-    match text::classify(line) {
-        Line::Encoded(encoded) => {
-            let bytes = encoded.dearmour().ok()?;
-            Header::decode(&mut Reader::new(&bytes)).ok()?.route.sender()
-        }
-        Line::Fragment(raw) => match fragment::parse_fragment(raw, own).ok()?.origin() {
-            fragment::Origin::V3(tag) => Some(tag),
-            fragment::Origin::V2 => None,
-        },
-        _ => None,
-    }
 }

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use o2tr_ekm::{RowName, StoreError};
-use otr_core::text::{self, Line};
-use otr_core::wire::{Codec, Header, Reader, Route};
-use otr_core::{InstanceTag, Timestamp, fragment};
+use otr_core::wire::Route;
+use otr_core::{InstanceTag, Timestamp, claimed_sender};
 use tokio::sync::oneshot;
 
 use crate::client::outgoing::Outgoing;
@@ -296,7 +295,7 @@ impl Slot {
     /// puts our lines.
     pub(super) fn learn_device(&mut self, from: &Address, line: &[u8], own: InstanceTag) {
         let Some(resource) = &from.resource else { return };
-        let Some(tag) = sender(line, own) else { return };
+        let Some(tag) = claimed_sender(line, own) else { return };
         self.devices.retain(|(known, _)| *known != tag);
         if self.devices.len() >= MAX_DEVICES {
             self.devices.pop_front();
@@ -317,25 +316,5 @@ impl Slot {
         };
         let resource = tag.and_then(|tag| self.devices.iter().find(|(known, _)| *known == tag));
         Address { peer: self.peer.clone(), resource: resource.map(|(_, resource)| Arc::clone(resource)) }
-    }
-}
-
-/// The device that a line of version 3 says it is from.
-fn sender(line: &[u8], own: InstanceTag) -> Option<InstanceTag> {
-    match text::classify(line) {
-        Line::Encoded(encoded) => {
-            let bytes = encoded.dearmour().ok()?;
-            Header::decode(&mut Reader::new(&bytes)).ok()?.route.sender()
-        }
-        Line::Fragment(raw) => match fragment::parse_fragment(raw, own).ok()?.origin() {
-            fragment::Origin::V3(tag) => Some(tag),
-            fragment::Origin::V2 => None,
-        },
-        Line::Plain
-        | Line::Tagged { .. }
-        | Line::Query { .. }
-        | Line::Error { .. }
-        | Line::VersionOne
-        | Line::Unknown { .. } => None,
     }
 }
