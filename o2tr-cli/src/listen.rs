@@ -116,6 +116,15 @@ fn tell(peer: &PeerId, event: &Event) {
     match event {
         Event::NewFingerprint { fingerprint, .. } => anstream::eprintln!("o2tr: {peer} has a new key: {fingerprint:x}"),
         Event::Finished { .. } => anstream::eprintln!("o2tr: {peer} has ended the private conversation"),
+        Event::SmpResult { equal: true, .. } => anstream::eprintln!("o2tr: {peer} knows the same secret"),
+        Event::SmpResult { equal: false, .. } => {
+            anstream::eprintln!("o2tr: {peer} does not know the same secret: it may be somebody else");
+        }
+        Event::ExtraKey { .. } => {
+            anstream::eprintln!(
+                "o2tr: {peer} has sent a key for another program; `o2tr pipe` would have handed it over"
+            );
+        }
         _ => {}
     }
 }
